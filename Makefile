@@ -1,0 +1,32 @@
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench
+
+BIN := .venv/bin
+export PYTHON
+
+help: ## Show what can be made
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+demo: ## Watch an agent fix a bug in a container; does everything needed by itself
+	@scripts/prepare
+	@if [ -t 0 ] && [ -t 1 ]; then exec $(BIN)/fumehood demo; else exec $(BIN)/fumehood demo --no-tui; fi
+
+test: ## Run all tests: those of pure code first, then those with containers and terminals
+	@scripts/prepare test
+	@status=0; \
+	$(BIN)/pytest -n auto --maxprocesses 4 -m "not docker and not terminal" || status=$$?; \
+	$(BIN)/pytest -n 2 --dist loadfile -m "docker or terminal" || status=$$?; \
+	exit $$status
+
+lint: ## Check style, types and the import rules
+	@scripts/prepare venv
+	@status=0; \
+	$(BIN)/ruff check . || status=1; \
+	$(BIN)/ruff format --check . || status=1; \
+	$(BIN)/mypy --strict engine tui || status=1; \
+	$(BIN)/lint-imports --no-cache || status=1; \
+	exit $$status
+
+bench: ## Measure the start of a task and of a command against docker's own
+	@scripts/prepare
+	@set -e; for file in tests/bench/*.py; do $(BIN)/python "$$file"; done

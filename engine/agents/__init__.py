@@ -1,0 +1,25 @@
+"""The agents by name; each module is imported when its agent is chosen."""
+
+from __future__ import annotations
+
+from engine.agents.base import Agent
+from engine.errors import UsageError
+
+NAMES = ("replay", "command")
+
+
+def agent(name: str) -> Agent:
+    """The agent of this name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if name == "replay":
+        from engine.agents.replay import ReplayAgent
+
+        return ReplayAgent()
+    if name == "command":
+        from engine.agents.command import CommandAgent
+
+        return CommandAgent()
+    raise UsageError(f"unknown agent {name!r}", f"known agents: {', '.join(NAMES)}")

@@ -1,0 +1,130 @@
+"""One interface for all agents (SPEC A1): an adapter translates, everything else is the task's.
+
+Limits, secrets, the log, the diff and the one `run.finished` belong to the core; an adapter yields events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from engine.tasks import events as ev
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A command began in the container; `key` is the adapter's own name for it."""
+
+    key: str
+    command: str
+    cwd: str
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Bytes a command printed, as they came."""
+
+    key: str
+    stream: Literal["out", "err"]
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A command ended with `exit_code`; None when the agent does not tell."""
+
+    key: str
+    exit_code: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The agent's turn is over; the last thing an adapter yields."""
+
+    status: Literal["completed", "failed"]
+    answer: str = ""
+    reason: str = ""
+    session: str = ""
+    exit_code: int | None = None
+
+
+# What an adapter may yield: the life of commands, the end, and journal events that need no number of ours.
+Told = (
+    ev.Message | ev.Reasoning | ev.Plan | ev.FileChanged | ev.ToolStarted | ev.ToolFinished | ev.Usage | ev.Notice
+    | ev.Error
+)
+Yielded = Started | Output | Finished | Ended | Told
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Output of a program in the container."""
+
+    stream: Literal["out", "err"]
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """The end of a program in the container; None when it was stopped before its end was seen."""
+
+    code: int | None
+
+
+class Terminal(Protocol):
+    """The container as an agent sees it: one way to run a program in it."""
+
+    def run(
+        self, argv: Sequence[str], *, cwd: str = "", env: Mapping[str, str] | None = None, stdin: bytes = b""
+    ) -> AsyncIterator[Chunk | Exit]:
+        """Run `argv`; chunks of output as they come, then one `Exit`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One turn of an agent.
+
+    `workdir` is the folder in the container; `home` a folder on the host that lives as long as the task;
+    `settings` is the environment file's `[agent]` section; `environment_dir` the folder of that file.
+    """
+
+    prompt: str
+    workdir: str
+    terminal: Terminal
+    home: Path
+    environment_dir: Path
+    session: str = ""
+    turn: int = 1
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What an agent can do; the screens and the core adapt to it."""
+
+    where: Literal["host", "container"]
+    live_output: bool
+    resume: bool
+
+
+class Agent(Protocol):
+    """One kind of agent."""
+
+    name: str
+    capabilities: Capabilities
+
+    def check(self, job: Job) -> list[str]:
+        """What is missing for this job, each with what to do about it; empty when it can start."""
+        ...
+
+    def start(self, job: Job) -> AsyncIterator[Yielded]:
+        """Work on the job; ends after `Ended`. Closing the iterator ends the agent."""
+        ...
+
+
+def login_shell(command: str) -> list[str]:
+    """The argv that runs a shell line as every agent command runs (SPEC E5): a bash login shell."""
+    return ["bash", "-lc", command]

@@ -1,0 +1,127 @@
+"""Driving an adapter: its events are recorded, its commands numbered, its time limited; one `Ended` comes out."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+from engine.agents.base import Agent, Chunk, Ended, Exit, Finished, Job, Output, Started, Yielded
+from engine.containers.container import Container
+from engine.containers.execution import StreamName
+from engine.errors import Cancelled, EngineError
+from engine.tasks.recorder import Recorder, restamped
+
+_CHUNKS_WAITING = 64
+_POLL = 0.1
+
+
+class ContainerTerminal:
+    """The agent's way into its container; a thread a command, never more output in memory than it can take."""
+
+    def __init__(self, container: Container, stop: threading.Event) -> None:
+        self._container = container
+        self._stop = stop
+
+    async def run(
+        self, argv: Sequence[str], *, cwd: str = "", env: Mapping[str, str] | None = None, stdin: bytes = b""
+    ) -> AsyncIterator[Chunk | Exit]:
+        """See `engine.agents.base.Terminal`."""
+        loop = asyncio.get_running_loop()
+        queue: asyncio.Queue[Chunk | Exit | EngineError] = asyncio.Queue()
+        room = threading.Semaphore(_CHUNKS_WAITING)
+        gone = threading.Event()
+
+        def put(item: Chunk | Exit | EngineError) -> None:
+            if not gone.is_set():
+                loop.call_soon_threadsafe(queue.put_nowait, item)
+
+        def sink(stream: StreamName, data: bytes) -> None:
+            while not gone.is_set() and not room.acquire(timeout=_POLL):
+                if self._stop.is_set():
+                    return
+            put(Chunk(stream, data))
+
+        def work() -> None:
+            try:
+                ended = self._container.exec(argv, sink, cwd=cwd, env=env, stdin=stdin, stop=self._stop)
+                put(Exit(ended.code))
+            except EngineError as error:
+                put(error)
+
+        threading.Thread(target=work, name="command", daemon=True).start()
+        try:
+            while True:
+                item = await queue.get()
+                if isinstance(item, EngineError):
+                    raise item
+                room.release()
+                yield item
+                if isinstance(item, Exit):
+                    return
+        finally:
+            gone.set()
+
+
+def drive(
+    agent: Agent, job: Job, recorder: Recorder, *, run: int, time_limit: float, stop: threading.Event
+) -> tuple[Ended, bool]:
+    """Let the agent do its job.
+
+    Returns:
+        How it ended, and whether that was our time limit. Processes of a limited or cancelled agent may still
+        run in the container: ending them is the caller's.
+
+    Raises:
+        Cancelled: `stop` was set.
+        EngineError: the container went away.
+    """
+    return asyncio.run(_drive(agent, job, recorder, run, time_limit, stop))
+
+
+async def _drive(
+    agent: Agent, job: Job, recorder: Recorder, run: int, time_limit: float, stop: threading.Event
+) -> tuple[Ended, bool]:
+    work = asyncio.ensure_future(_consume(agent, job, recorder, run))
+    deadline = asyncio.get_running_loop().time() + time_limit
+    while not work.done():
+        await asyncio.wait({work}, timeout=_POLL)
+        late = asyncio.get_running_loop().time() >= deadline
+        if not work.done() and (late or stop.is_set()):
+            work.cancel()
+            await asyncio.wait({work})
+            recorder.close_commands(run, "killed" if stop.is_set() else "timeout")
+            if stop.is_set():
+                raise Cancelled("the task was cancelled")
+            return Ended("failed", reason=f"stopped at its time limit of {time_limit:g} s"), True
+    if stop.is_set():
+        recorder.close_commands(run, "killed")
+        raise Cancelled("the task was cancelled")
+    recorder.close_commands(run, "lost")
+    return work.result(), False
+
+
+async def _consume(agent: Agent, job: Job, recorder: Recorder, run: int) -> Ended:
+    """Record what the adapter yields; an adapter that ends without `Ended` has failed."""
+    names: dict[str, str] = {}
+    async for item in agent.start(job):
+        if isinstance(item, Ended):
+            return item
+        _record(item, names, recorder, run)
+    return Ended("failed", reason=f"agent {agent.name} ended without a result")
+
+
+def _record(item: Yielded, names: dict[str, str], recorder: Recorder, run: int) -> None:
+    match item:
+        case Started():
+            names[item.key] = recorder.command_started(item.command, cwd=item.cwd, phase="agent", run=run)
+        case Output():
+            if item.key in names:
+                recorder.output(names[item.key], item.stream, item.data)
+        case Finished():
+            if item.key in names:
+                recorder.command_finished(names.pop(item.key), item.exit_code)
+        case Ended():
+            return
+        case _:
+            recorder.emit(restamped(item, run))

@@ -1,0 +1,344 @@
+"""The front desk: the one object that the command line and the screens talk to.
+
+It is cheap to make: docker, git and the environment loader are imported when a call needs them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.errors import EngineError, EnvironmentInvalid, UsageError
+from engine.state import tasks_dir, write_atomic
+from engine.tasks.spec import CANCEL
+
+if TYPE_CHECKING:
+    from engine.cache.decision import Explanation, Snapshot
+    from engine.environment.problem import Problem
+    from engine.environment.model import Environment
+    from engine.repository.diff import DiffStat
+    from engine.repository.publish import ApplyOutcome
+    from engine.tasks.detach import Supervisor
+    from engine.tasks.events import AnyEvent
+    from engine.tasks.model import TaskState
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentEntry:
+    """An environment file within reach: loaded, or with what is wrong with it (SPEC E2)."""
+
+    path: Path
+    name: str
+    environment: Environment | None
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CacheEntry:
+    """A snapshot, when it expires (Unix seconds) and the tasks that use it."""
+
+    snapshot: Snapshot
+    expires_at: float
+    in_use_by: tuple[str, ...]
+
+
+class Bench:
+    """Environments, cache and tasks of this user, seen from the folder `cwd`."""
+
+    def __init__(self, cwd: Path | None = None) -> None:
+        self.cwd = cwd or Path.cwd()
+
+    # Environments
+
+    def environments(self) -> list[EnvironmentEntry]:
+        """Every environment file within reach; a bad one has its problems and does not hide the others."""
+        from engine.environment.find import known
+        from engine.environment.load import load
+
+        entries = []
+        for path in known(self.cwd):
+            try:
+                environment = load(path)
+                entries.append(EnvironmentEntry(path, environment.name, environment, ()))
+            except EnvironmentInvalid as error:
+                entries.append(EnvironmentEntry(path, path.stem, None, error.problems))
+        return entries
+
+    def environment(self, reference: str | None = None) -> Environment:
+        """The environment of this path or name; None means the nearest one.
+
+        Raises:
+            UsageError: there is none, or several; EnvironmentInvalid: its file has problems.
+        """
+        from engine.environment.find import find
+        from engine.environment.load import load
+
+        return load(find(reference, self.cwd))
+
+    # Tasks
+
+    def start(
+        self,
+        environment: Environment,
+        prompt: str,
+        *,
+        branch: str = "",
+        agent: str = "",
+        attempts: int = 1,
+        supervisor: Supervisor | None = None,
+    ) -> str:
+        """Start a task in a supervisor of its own and return its id at once.
+
+        Args:
+            branch: branch, tag or sha to work on; empty for the environment's default branch.
+            agent: the agent's name; empty for the environment's.
+            supervisor: a process started ahead; without one it is started now.
+
+        Raises:
+            UsageError: the agent, the number of attempts or the prompt is unusable.
+        """
+        import time
+
+        from engine.agents import NAMES
+        from engine.tasks import events as ev
+        from engine.tasks.detach import Supervisor as Process
+        from engine.tasks.journal import Journal
+        from engine.tasks.spec import TaskSpec, new_id
+
+        agent = agent or environment.agent.use
+        if agent not in NAMES:
+            raise UsageError(f"unknown agent {agent!r}", f"known agents: {', '.join(NAMES)}")
+        if not 1 <= attempts <= 4:
+            raise UsageError(f"--attempts {attempts} is out of range", "use 1 to 4")
+        if not prompt.strip():
+            raise UsageError("the prompt is empty", 'say what to do: fumehood exec "fix the failing test"')
+        process = supervisor or Process()
+        spec = TaskSpec(new_id(), str(environment.path), prompt, agent, branch, attempts, time.time())
+        spec.save()
+        journal = Journal(spec.folder)
+        journal.append(
+            ev.TaskCreated(
+                id=spec.id,
+                environment=environment.name,
+                environment_path=str(environment.path),
+                repository=environment.repository.url,
+                prompt=prompt,
+                agent=agent,
+                branch=branch,
+                attempts=attempts,
+            )
+        )
+        journal.append(ev.TaskStatus(status="pending"))
+        journal.close()
+        process.hand_over(spec.folder)
+        return spec.id
+
+    def tasks(self) -> list[TaskState]:
+        """The state of every task, newest first, from the journals alone."""
+        try:
+            folders = [entry for entry in tasks_dir().iterdir() if entry.is_dir()]
+        except FileNotFoundError:
+            return []
+        states = [state for folder in folders if (state := self._state(folder)).created_at]
+        return sorted(states, key=lambda state: state.created_at, reverse=True)
+
+    def task(self, reference: str) -> TaskState:
+        """The state of the task with this id or beginning of an id.
+
+        Raises:
+            UsageError: there is none, or several.
+        """
+        return self._state(self.folder(reference))
+
+    def _state(self, folder: Path) -> TaskState:
+        from engine.tasks.journal import read_all
+        from engine.tasks.model import fold
+        from engine.tasks.recovery import abandoned, mark_interrupted
+
+        state = fold(folder.name, read_all(folder))
+        if state.created_at and abandoned(folder, state):
+            mark_interrupted(folder, state)
+            state = fold(folder.name, read_all(folder))
+        return state
+
+    def folder(self, reference: str) -> Path:
+        """The folder of the task with this id or beginning of an id."""
+        exact = tasks_dir() / reference
+        if reference and "/" not in reference and not reference.startswith(".") and exact.is_dir():
+            return exact
+        found = [f for f in tasks_dir().glob("*") if reference and f.name.startswith(reference)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise UsageError(f"{reference!r} is the beginning of {len(found)} tasks", "give more of the id")
+        raise UsageError(f"there is no task {reference!r}", "`fumehood list` shows them")
+
+    def events(self, reference: str, *, follow: bool = False) -> Iterator[AnyEvent]:
+        """The events of a task, with the text of output; with `follow`, until the task has finished."""
+        import time
+
+        from engine.tasks.journal import read, with_text
+        from engine.tasks.model import TaskState
+
+        folder = self.folder(reference)
+        state, offset, quiet = TaskState(folder.name), 0, 0
+        while True:
+            events, offset = read(folder, offset)
+            for event in events:
+                state.apply(event)
+                yield with_text(folder, event)
+            quiet = 0 if events else quiet + 1
+            if not events and (not follow or state.finished):
+                return
+            if not events:
+                time.sleep(0.02)
+            if quiet and quiet % 100 == 0:
+                self._state(folder)
+
+    def cancel(self, reference: str) -> TaskState:
+        """Ask a task to end; its containers are gone within seconds (SPEC T7).
+
+        Raises:
+            UsageError: it has ended already.
+        """
+        state = self.task(reference)
+        if state.finished:
+            raise UsageError(f"task {state.id} has ended already: {state.status}")
+        write_atomic(self.folder(state.id) / CANCEL, "")
+        return state
+
+    # Results
+
+    def patch(self, reference: str, attempt: int = 1) -> Path:
+        """The file that holds the diff of an attempt; it is there once the attempt was collected."""
+        return self.folder(reference) / "attempts" / str(attempt) / "diff.patch"
+
+    def diff(self, reference: str, attempt: int = 1) -> bytes:
+        """The diff of an attempt, as `git apply` takes it.
+
+        Raises:
+            UsageError: there is no such attempt, or it has no result (yet).
+        """
+        state = self.task(reference)
+        if not 1 <= attempt <= len(state.attempts):
+            raise UsageError(f"task {state.id} has no attempt {attempt}", f"it has 1 to {len(state.attempts)}")
+        try:
+            return self.patch(state.id, attempt).read_bytes()
+        except FileNotFoundError:
+            hint = "wait for it: `fumehood logs -f`" if not state.finished else f"see `fumehood status {state.id}`"
+            raise EngineError(f"task {state.id} has no diff: it is {state.status}", hint) from None
+
+    def diff_stat(self, reference: str, attempt: int = 1) -> DiffStat:
+        """Which files an attempt changed, and by how much."""
+        from engine.repository.diff import stat
+        from engine.repository.mirror import Mirror
+        from engine.repository.out import Results
+        from engine.repository.source import Source
+
+        state = self.task(reference)
+        self.diff(state.id, attempt)
+        environment = self.environment(state.environment_path)
+        source = Source.from_url(environment.repository.url, environment.directory)
+        return stat(Results(Mirror(source)).git_dir, state.base_sha, state.attempts[attempt - 1].result_sha)
+
+    def apply(self, reference: str, attempt: int = 1, *, preflight: bool = False) -> ApplyOutcome:
+        """Apply the diff of an attempt to the local checkout of its environment (SPEC T10).
+
+        Raises:
+            EngineError: the repository is not a local checkout, or there is no diff.
+        """
+        from engine.repository.publish import apply
+        from engine.repository.source import Source
+        from engine.tasks import events as ev
+        from engine.tasks.journal import Journal
+
+        state = self.task(reference)
+        self.diff(state.id, attempt)
+        environment = self.environment(state.environment_path)
+        source = Source.from_url(environment.repository.url, environment.path.parent)
+        if source.kind != "local":
+            raise EngineError(
+                f"{source.url} is not a local checkout", f"pipe it: fumehood diff {state.id} | git apply"
+            )
+        outcome = apply(self.patch(state.id, attempt), Path(source.url), preflight=preflight)
+        if outcome.applied and state.status == "ready":
+            journal = Journal(self.folder(state.id))
+            journal.append(ev.TaskStatus(status="applied"))
+            journal.close()
+        return outcome
+
+    # Cache
+
+    def cache_explain(self, environment: Environment) -> Explanation:
+        """What a start now would find in the cache, and why (SPEC C3); starts nothing."""
+        from engine.cache import snapshots
+        from engine.cache.decision import Explanation as Decided
+        from engine.cache.key import cache_key
+        from engine.containers import images
+        from engine.containers.endpoint import connect
+        from engine.repository.source import Source
+
+        client = connect()
+        image = images.find(client, environment.image.name)
+        if image is None:
+            return Decided("miss", f"image {environment.image.name} is not there yet", "")
+        source = Source.from_url(environment.repository.url, environment.path.parent)
+        repository = f"{source.url}#{source.subdirectory}"
+        key = cache_key(environment, image_id=image, repository=repository, secret_values={})
+        return snapshots.explain(client, environment, key)
+
+    def cache_list(self) -> list[CacheEntry]:
+        """Every snapshot of this user, newest first."""
+        from engine.cache import snapshots
+        from engine.containers.endpoint import connect
+
+        client = connect()
+        found = snapshots.everything(client)
+        using = snapshots.users(client, found)
+        ttl = {entry.environment.id: entry.environment.cache.ttl for entry in self.environments() if entry.environment}
+        return [
+            CacheEntry(s, s.created_at + ttl.get(s.environment, 12 * 3600), tuple(using[s.image])) for s in found
+        ]
+
+    def cache_reset(self, environment: Environment) -> str:
+        """Invalidate the environment's snapshots (SPEC C4); returns what happened in one line."""
+        from engine.cache import snapshots
+        from engine.containers import images
+        from engine.containers.endpoint import connect
+
+        client = connect()
+        snapshots.reset(environment.id)
+        found = snapshots.of_environment(client, environment.id)
+        removed = [s for s in found if images.remove(client, s.image)]
+        if not found:
+            return f"{environment.name}: there was no snapshot; the next start sets it up"
+        kept = len(found) - len(removed)
+        still = f", {kept} kept until the tasks that use it end" if kept else ""
+        return f"{environment.name}: {len(removed)} snapshot{'s' * (len(removed) != 1)} removed{still}"
+
+    # Images and the demo
+
+    def demo_environment(self) -> Environment:
+        """The sample that `fumehood demo` works on, in a git repository of its own in the data folder."""
+        from engine.data import sample_envs_dir
+        from engine.repository.create import from_folder
+        from engine.state import data_dir
+
+        sample = "python-pip"
+        return self.environment(str(from_folder(sample_envs_dir() / sample, data_dir() / "demo" / sample)))
+
+
+    def image_list(self) -> list[Any]:
+        """The images of the engine, newest first."""
+        from engine.containers import images
+        from engine.containers.endpoint import connect
+
+        return images.all_images(connect())
+
+    def image_bootstrap(self, progress: Callable[[str], None], *, suite: str | None, packages: Sequence[str]) -> str:
+        """Make the base image on this machine (SPEC E8); returns its id."""
+        from engine.containers.bootstrap import bootstrap
+
+        return bootstrap(progress, suite=suite, extra_packages=packages)

@@ -1,0 +1,116 @@
+"""The store of snapshots: docker's images and their labels, nothing else (DESIGN decision 2)."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from engine.cache.decision import (
+    LABEL_ENVIRONMENT,
+    LABEL_OWNER,
+    Explanation,
+    Snapshot,
+    decide,
+    from_labels,
+    to_labels,
+)
+from engine.cache.key import Key
+from engine.containers import images
+from engine.containers.container import Container, labelled
+from engine.errors import EngineError
+from engine.state import local_key, state_dir, write_atomic
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import docker
+
+    from engine.environment.model import Environment
+
+
+def owner() -> str:
+    """What marks containers and images as this installation's; two users of one engine never meet."""
+    return hmac.new(local_key(), b"owner", hashlib.sha256).hexdigest()[:16]
+
+
+def lock_path(environment_id: str) -> Path:
+    """The lock under which one process at a time builds this environment's snapshot (SPEC section 4)."""
+    return state_dir() / "locks" / f"{environment_id}.lock"
+
+
+def of_environment(client: docker.APIClient, environment_id: str) -> list[Snapshot]:
+    """The snapshots of one environment."""
+    return _snapshots(client, {LABEL_OWNER: owner(), LABEL_ENVIRONMENT: environment_id})
+
+
+def everything(client: docker.APIClient) -> list[Snapshot]:
+    """Every snapshot of this installation, newest first."""
+    return _snapshots(client, {LABEL_OWNER: owner()})
+
+
+def _snapshots(client: docker.APIClient, labels: dict[str, str]) -> list[Snapshot]:
+    found = (from_labels(image.id, image.size, image.labels) for image in images.snapshots(client, labels))
+    return sorted((s for s in found if s), key=lambda snapshot: snapshot.created_at, reverse=True)
+
+
+def explain(client: docker.APIClient, environment: Environment, key: Key) -> Explanation:
+    """What a start now would do, and why (SPEC C3); asks docker once, starts nothing."""
+    return decide(
+        of_environment(client, environment.id),
+        key,
+        now=time.time(),
+        ttl=environment.cache.ttl,
+        reset_at=reset_time(environment.id),
+        enabled=environment.cache.enabled,
+    )
+
+
+def store(container: Container, snapshot: Snapshot) -> str:
+    """Commit the container as `snapshot`; returns the image id."""
+    return container.commit(
+        f"fumehood/{snapshot.environment}", snapshot.key.digest[:12], to_labels(snapshot, owner())
+    )
+
+
+def reset(environment_id: str) -> None:
+    """From now on no snapshot made before this moment is used (SPEC C4); running tasks keep theirs."""
+    write_atomic(_reset_path(environment_id), repr(time.time()))
+
+
+def reset_time(environment_id: str) -> float | None:
+    """When the environment's cache was last reset, in Unix seconds."""
+    path = _reset_path(environment_id)
+    try:
+        return float(path.read_text())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise EngineError(f"{path} is unusable: {error}", "remove it; the cache is then as if never reset") from error
+
+
+def _reset_path(environment_id: str) -> Path:
+    return state_dir() / "resets" / environment_id
+
+
+def remove_outdated(client: docker.APIClient, environment: Environment, key: Key) -> list[Snapshot]:
+    """Remove this environment's snapshots that no start can use any more, unless a container still does (SPEC C2)."""
+    now, reset_at = time.time(), reset_time(environment.id)
+    removed = []
+    for snapshot in of_environment(client, environment.id):
+        alone = decide([snapshot], key, now=now, ttl=environment.cache.ttl, reset_at=reset_at, enabled=True)
+        if alone.result != "hit" and images.remove(client, snapshot.image):
+            removed.append(snapshot)
+    return removed
+
+
+def users(client: docker.APIClient, snapshots: Sequence[Snapshot]) -> dict[str, list[str]]:
+    """Image id -> the tasks whose containers were made from it."""
+    using: dict[str, list[str]] = {snapshot.image: [] for snapshot in snapshots}
+    for record in labelled(client, {LABEL_OWNER: owner()}):
+        task = record["Labels"].get("fumehood.task", "")
+        if record["ImageID"] in using and task and task not in using[record["ImageID"]]:
+            using[record["ImageID"]].append(task)
+    return using

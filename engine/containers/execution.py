@@ -1,0 +1,195 @@
+"""One streamed, demultiplexed, timed exec: the only way anything runs in a container."""
+
+from __future__ import annotations
+
+import select
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import docker
+
+from engine.containers.endpoint import translated
+from engine.errors import ContainerError
+
+StreamName = Literal["out", "err"]
+Sink = Callable[[StreamName, bytes], None]
+
+_HEADER = struct.Struct(">BxxxL")
+_STREAMS: dict[int, StreamName] = {1: "out", 2: "err"}
+_READ_SIZE = 1 << 17
+_POLL = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How an exec ended: `code` is what docker reports of the process itself, never inferred from its output.
+
+    `code` is None when the process was not seen to end: `timed_out`, `stopped`, or the container went away.
+    """
+
+    code: int | None
+    seconds: float
+    timed_out: bool = False
+    stopped: bool = False
+
+
+def run(
+    client: docker.APIClient,
+    container: str,
+    argv: Sequence[str],
+    sink: Sink,
+    *,
+    stdin: bytes = b"",
+    env: Mapping[str, str] | None = None,
+    cwd: str = "",
+    user: str = "",
+    timeout: float | None = None,
+    stop: threading.Event | None = None,
+) -> Exit:
+    """Run `argv` in `container` and hand every chunk of its output to `sink` as it comes.
+
+    Args:
+        sink: called in this thread with "out" or "err" and the bytes.
+        stdin: given to the process, then closed; empty means an empty standard input.
+        timeout: seconds after which this returns with `timed_out`; the process is left for the caller to end.
+        stop: when set by another thread, this returns with `stopped` within 0.1 s.
+
+    Raises:
+        ContainerError: the container is gone, or docker cannot start the process.
+    """
+    started = time.monotonic()
+    deadline = None if timeout is None else started + timeout
+    with translated(f"running {argv[0]} in container {container[:12]}"):
+        exec_id = client.exec_create(
+            container, list(argv), stdin=bool(stdin), environment=dict(env or {}), workdir=cwd or None, user=user
+        )["Id"]
+        connection = client.exec_start(exec_id, socket=True)
+        try:
+            ended = _pump(connection, stdin, sink, deadline, stop)
+        finally:
+            _close(connection)
+        code = _exit_code(client, exec_id, deadline, stop) if ended else None
+    seconds = time.monotonic() - started
+    late = deadline is not None and time.monotonic() >= deadline
+    stopped = stop is not None and stop.is_set()
+    return Exit(code, seconds, timed_out=code is None and late and not stopped, stopped=code is None and stopped)
+
+
+def _pump(
+    connection: Any, stdin: bytes, sink: Sink, deadline: float | None, stop: threading.Event | None
+) -> bool:
+    """Move bytes both ways until the stream ends (True), the deadline passes or `stop` is set (False)."""
+    raw: socket.socket = getattr(connection, "_sock", connection)
+    raw.setblocking(False)
+    frames = _Frames(sink)
+    frames.feed(_already_read(connection))
+    pending = memoryview(stdin)
+    if not stdin:
+        _shut_write(raw)
+    while True:
+        if (stop is not None and stop.is_set()) or (deadline is not None and time.monotonic() >= deadline):
+            return False
+        readable, writable, _ = select.select([raw], [raw] if pending else [], [], _POLL)
+        if writable:
+            pending = pending[_send(raw, pending) :]
+            if not pending:
+                _shut_write(raw)
+        if readable:
+            try:
+                data = raw.recv(_READ_SIZE)
+            except BlockingIOError:
+                continue
+            if not data:
+                return True
+            frames.feed(data)
+
+
+def _send(raw: socket.socket, pending: memoryview) -> int:
+    """Bytes of stdin taken; all of them when the process no longer reads."""
+    try:
+        return raw.send(pending[:_READ_SIZE])
+    except BlockingIOError:
+        return 0
+    except (BrokenPipeError, ConnectionResetError):
+        return len(pending)
+
+
+def _shut_write(raw: socket.socket) -> None:
+    try:
+        raw.shutdown(socket.SHUT_WR)
+    except OSError:
+        return
+
+
+def _already_read(connection: Any) -> bytes:
+    """Output that the HTTP reader took from the socket together with the response's head."""
+    response = getattr(connection, "_response", None)
+    reader = getattr(getattr(getattr(response, "raw", None), "_fp", None), "fp", None)
+    if reader is None or not hasattr(reader, "peek"):
+        return b""
+    waiting = bytes(reader.peek(1))
+    return bytes(reader.read(len(waiting))) if waiting else b""
+
+
+def _close(connection: Any) -> None:
+    response = getattr(connection, "_response", None)
+    if response is not None:
+        response.close()
+    connection.close()
+
+
+def _exit_code(
+    client: docker.APIClient, exec_id: str, deadline: float | None, stop: threading.Event | None
+) -> int | None:
+    """The process's exit code; its output may be closed some time before it ends."""
+    pause = 0.001
+    while True:
+        try:
+            state = client.exec_inspect(exec_id)
+        except docker.errors.NotFound:
+            raise ContainerError(
+                "the container engine lost the running command", "was dockerd restarted, or the container removed?"
+            ) from None
+        if not state["Running"] and state["ExitCode"] is not None:
+            return int(state["ExitCode"])
+        if (stop is not None and stop.is_set()) or (deadline is not None and time.monotonic() >= deadline):
+            return None
+        time.sleep(pause)
+        pause = min(pause * 2, 0.1)
+
+
+class _Frames:
+    """Docker's multiplexed stream: an 8-byte head (stream, length), then that many bytes, again and again."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._buffer = bytearray()
+        self._left = 0
+        self._stream: StreamName = "out"
+
+    def feed(self, data: bytes) -> None:
+        """Take a piece of the stream, cut anywhere, and pass on what is complete or partly there."""
+        self._buffer += data
+        for stream, chunk in self._chunks():
+            self._sink(stream, chunk)
+
+    def _chunks(self) -> Iterator[tuple[StreamName, bytes]]:
+        position, size = 0, len(self._buffer)
+        while position < size:
+            if self._left == 0:
+                if size - position < _HEADER.size:
+                    break
+                number, self._left = _HEADER.unpack_from(self._buffer, position)
+                self._stream = _STREAMS.get(number, "out")
+                position += _HEADER.size
+                continue
+            taken = min(self._left, size - position)
+            yield self._stream, bytes(self._buffer[position : position + taken])
+            position += taken
+            self._left -= taken
+        del self._buffer[:position]

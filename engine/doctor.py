@@ -1,0 +1,91 @@
+"""What fumehood needs of this machine, checked one by one (SPEC L3 `doctor`)."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from engine.errors import EngineError
+from engine.state import private_dir, state_dir
+
+# runc 1.1.12 has the fix of CVE-2024-21626; 1.2.8 those of CVE-2025-31133, -52565 and -52881.
+_RUNC_FIXED = (1, 2, 8)
+# Engine 25.0.5 has the fix of CVE-2024-29018; our containers have no DNS, so it does not reach them.
+_DISK_LOW = 5 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One finding: `ok` None is a warning, work goes on; `hint` says what to do."""
+
+    name: str
+    ok: bool | None
+    message: str
+    hint: str = ""
+
+
+def checks() -> Iterator[Check]:
+    """Every check, as its result comes in; none raises."""
+    yield from _guarded("state folder", _state)
+    yield from _guarded("git", _git)
+    yield from _guarded("container engine", _engine)
+
+
+def _guarded(name: str, check: Callable[[], Iterator[Check]]) -> Iterator[Check]:
+    try:
+        yield from check()
+    except EngineError as error:
+        yield Check(name, False, error.message, error.hint)
+
+
+def _state() -> Iterator[Check]:
+    try:
+        folder = private_dir(state_dir())
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        yield Check("state folder", False, f"{state_dir()}: {error.strerror}", "give your user write access to it")
+        return
+    if folder.stat().st_mode & 0o077:
+        yield Check("state folder", False, f"{folder} is open to other users", f"chmod 700 {folder}")
+    else:
+        yield Check("state folder", True, str(folder))
+    low = free < _DISK_LOW
+    yield Check("disk", None if low else True, f"{free / 1e9:.0f} GB free", "free some space" if low else "")
+
+
+def _git() -> Iterator[Check]:
+    path = shutil.which("git")
+    if path is None:
+        yield Check("git", False, "git is not installed", "Debian: apt-get install git")
+        return
+    yield Check("git", True, path)
+
+
+def _engine() -> Iterator[Check]:
+    from engine.containers.endpoint import connect, describe
+
+    client = connect()
+    engine = describe(client)
+    yield Check("container engine", True, f"{engine.name} {engine.version} at {engine.url}, {engine.storage}")
+    numbers = tuple(int(part) for part in re.findall(r"\d+", engine.runtime)[:3])
+    old = bool(numbers) and numbers < _RUNC_FIXED
+    yield Check(
+        "runtime",
+        None if old else True,
+        f"runc {engine.runtime or 'unknown'}",
+        "older than the fixes of CVE-2025-31133, CVE-2025-52565 and CVE-2025-52881 (container escapes): update it"
+        if old
+        else "",
+    )
+    from engine.containers import images
+    from engine.environment.model import DEFAULT_IMAGE
+
+    found = images.find(client, DEFAULT_IMAGE)
+    if found:
+        yield Check("base image", True, f"{DEFAULT_IMAGE} {found[7:19]}")
+        return
+    tool = shutil.which("debootstrap") or shutil.which("mmdebstrap")
+    hint = "make it: fumehood image bootstrap" + ("" if tool else " (needs `apt-get install debootstrap`)")
+    yield Check("base image", None, f"{DEFAULT_IMAGE} is not there; environments that name another image work", hint)

@@ -1,0 +1,160 @@
+"""One side of a proxied connection: read from while heads arrive, then poured into the other side at full speed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, TypeVar, cast
+
+_T = TypeVar("_T")
+_WRITE_AHEAD = 512 * 1024
+_READ_AHEAD = 128 * 1024
+
+
+class ConnectionEnded(Exception):
+    """The other party closed before it had sent what was expected."""
+
+
+class Endpoint(asyncio.Protocol):
+    """A connected socket under asyncio.
+
+    At first bytes gather here and are read with `receive`; after `pour` each piece goes straight to a sink, and
+    reading stops while the side it is poured into is full.
+
+    Attributes:
+        received: bytes that have arrived.
+        sent: bytes written.
+        gathered: bytes that arrived and were neither taken nor poured on.
+        ended: resolved when the other party has sent its last byte, or is gone.
+        lost: resolved when the connection is gone.
+    """
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.received = 0
+        self.sent = 0
+        self.gathered = bytearray()
+        self.ended: asyncio.Future[None] = loop.create_future()
+        self.lost: asyncio.Future[None] = loop.create_future()
+        self._transport: asyncio.Transport | None = None
+        self._arrived = asyncio.Event()
+        self._sink: Callable[[bytes], None] | None = None
+        self._source: Endpoint | None = None
+
+    async def receive(self, parse: Callable[[bytearray], _T | None]) -> _T:
+        """Wait until `parse` makes something of the bytes gathered so far; it sees them all and takes none.
+
+        Raises:
+            ConnectionEnded: no more bytes will come.
+        """
+        while True:
+            parsed = parse(self.gathered)
+            if parsed is not None:
+                return parsed
+            if self.ended.done():
+                raise ConnectionEnded
+            self._arrived.clear()
+            await self._arrived.wait()
+
+    def take(self, size: int) -> bytes:
+        """Remove and return the first `size` bytes gathered."""
+        taken = bytes(self.gathered[:size])
+        del self.gathered[:size]
+        return taken
+
+    def pour(self, sink: Callable[[bytes], None], *, into: Endpoint | None = None) -> None:
+        """Give what was gathered and all that follows to `sink`; reading stops while the side `into` is full."""
+        if into is not None:
+            into._source = self
+        self._sink = sink
+        if self.gathered:
+            sink(self.take(len(self.gathered)))
+        if self._transport is not None:
+            self._transport.resume_reading()
+
+    def write(self, data: bytes) -> None:
+        """Send `data`; what does not fit the socket waits in memory, and stops the side it came from."""
+        if self._transport is not None:
+            self.sent += len(data)
+            self._transport.write(data)
+
+    def finish(self) -> None:
+        """Say that nothing more will be sent; receiving goes on."""
+        if self._transport is not None and not self._transport.is_closing():
+            # The other party may be gone already; asyncio tells by connection_lost.
+            with suppress(OSError):
+                self._transport.write_eof()
+
+    def close(self) -> None:
+        """Close once everything written is sent."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Close now, dropping what was not sent."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Called by asyncio."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=_WRITE_AHEAD)
+
+    def data_received(self, data: bytes) -> None:
+        """Called by asyncio."""
+        self.received += len(data)
+        if self._sink is not None:
+            self._sink(data)
+            return
+        self.gathered += data
+        if len(self.gathered) > _READ_AHEAD and self._transport is not None:
+            self._transport.pause_reading()
+        self._arrived.set()
+
+    def eof_received(self) -> bool:
+        """Called by asyncio; true keeps the other direction open."""
+        self._end()
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Called by asyncio."""
+        self._transport = None
+        self._end()
+        if not self.lost.done():
+            self.lost.set_result(None)
+
+    def pause_writing(self) -> None:
+        """Called by asyncio when more than `_WRITE_AHEAD` bytes wait to be sent."""
+        if self._source is not None and self._source._transport is not None:
+            self._source._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Called by asyncio when they were sent."""
+        if self._source is not None and self._source._transport is not None:
+            self._source._transport.resume_reading()
+
+    def _end(self) -> None:
+        if not self.ended.done():
+            self.ended.set_result(None)
+        self._arrived.set()
+
+
+async def splice(client: Endpoint, server: Endpoint, idle: float) -> None:
+    """Pass everything both ways until both sides have ended, one is gone, or neither moved for `idle` seconds."""
+    client.ended.add_done_callback(lambda _: server.finish())
+    server.ended.add_done_callback(lambda _: client.finish())
+    client.pour(server.write, into=server)
+    server.pour(client.write, into=client)
+    both = asyncio.gather(client.ended, server.ended)
+    await moving((client, server), {both, client.lost, server.lost}, idle)
+
+
+async def moving(sides: tuple[Endpoint, ...], until: set[asyncio.Future[Any]], idle: float) -> None:
+    """Wait until one of `until` is done, or the sides received nothing for `idle` seconds (at most twice that)."""
+    before = -1
+    while before != (now := sum(side.received for side in sides)):
+        before = now
+        done, _ = await asyncio.wait(until, timeout=idle, return_when=asyncio.FIRST_COMPLETED)
+        if done:
+            return

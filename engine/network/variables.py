@@ -1,0 +1,43 @@
+"""The environment variables that send the programs of a container through the relay (SPEC N7)."""
+
+from __future__ import annotations
+
+from engine.network.relay import RELAY_HOST, RELAY_PORT
+
+_JAVA_PROPERTIES = " ".join(
+    f"-D{scheme}.proxyHost={RELAY_HOST} -D{scheme}.proxyPort={RELAY_PORT}" for scheme in ("http", "https")
+)
+
+
+def proxy_variables() -> dict[str, str]:
+    """Proxy variables for every program of a container, without those for certificates.
+
+    - `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` in both cases, as programs differ (curl and apt read only
+      `http_proxy`); `ALL_PROXY` for schemes without a variable of their own.
+    - npm and Yarn have variables of their own that win over configuration files of the image or the repository.
+    - Electron's downloader and Node's built-in `fetch` (from Node 24) ignore all of these unless they are told.
+    - Java programs read none of them. Gradle and Maven take system properties from `GRADLE_OPTS` and `MAVEN_OPTS`,
+      Maven from 3.9 on only when its HTTP transport is told so (two names, for resolver 1 and 2).
+      `JAVA_TOOL_OPTIONS` would reach every Java program, but makes each print a line to standard error, which
+      breaks tests that compare it.
+    """
+    proxy = f"http://{RELAY_HOST}:{RELAY_PORT}"
+    local = "localhost,127.0.0.1,::1"
+    upper = {"HTTP_PROXY": proxy, "HTTPS_PROXY": proxy, "ALL_PROXY": proxy, "NO_PROXY": local}
+    return {
+        **upper,
+        **{name.lower(): value for name, value in upper.items()},
+        "npm_config_proxy": proxy,
+        "npm_config_http_proxy": proxy,
+        "npm_config_https_proxy": proxy,
+        "npm_config_noproxy": local,
+        "YARN_HTTP_PROXY": proxy,
+        "YARN_HTTPS_PROXY": proxy,
+        "ELECTRON_GET_USE_PROXY": "true",
+        "NODE_USE_ENV_PROXY": "1",
+        "GRADLE_OPTS": _JAVA_PROPERTIES,
+        "MAVEN_OPTS": (
+            "-Daether.connector.http.useSystemProperties=true -Daether.transport.apache.useSystemProperties=true "
+            f"{_JAVA_PROPERTIES}"
+        ),
+    }

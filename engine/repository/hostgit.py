@@ -1,0 +1,209 @@
+"""Every git process on the host starts here, on the user's sources or on bare repositories that fumehood owns.
+
+Never on a repository an agent could write: its configuration, hooks and filters would run on the host
+(SECURITY-CASES G01 to G03). Two surroundings:
+
+- *owned*: nothing of the user's or the system's configuration is read, no transport is allowed. For everything that
+  works on our own bare repositories.
+- *user*: the user's global and system configuration is read, because reading a source needs what stands there: ssh
+  keys and agent, credential helpers, `url.*.insteadOf`, proxies, `safe.directory`. Hooks, fsmonitor, automatic
+  maintenance and every prompt are off; no controlling terminal is left on which ssh could ask.
+
+Processes start by `subprocess`, not by GitPython: importing GitPython (90 ms) costs more than a whole cached start
+may take, and its `kill_after_timeout` leaves ssh running. GitPython reads the objects of results (`opened`).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from engine.errors import RepositoryError
+
+if TYPE_CHECKING:
+    from git import Repo
+
+_POLL_SECONDS = 0.2
+_GRACE_SECONDS = 1.0
+
+_ALWAYS = {
+    "core.hooksPath": "/dev/null",
+    "core.fsmonitor": "false",
+    "gc.auto": "0",
+    "maintenance.auto": "false",
+    "safe.bareRepository": "all",
+    "submodule.recurse": "false",
+}
+_OWNED = _ALWAYS | {
+    "core.attributesFile": "/dev/null",
+    "core.protectHFS": "true",
+    "core.protectNTFS": "true",
+}
+_USER = _ALWAYS | {
+    "fetch.fsckObjects": "false",  # old histories have harmless faults; the source is the user's own choice
+    "transfer.fsckObjects": "false",
+    "fetch.recurseSubmodules": "false",
+    "http.lowSpeedLimit": "1000",
+    "http.lowSpeedTime": "60",
+}
+# What of the caller's GIT_* variables still counts when a source is read: how to connect, which configuration.
+_KEPT = re.compile(r"GIT_(SSH|SSL|HTTP|PROXY|CURL|CONFIG)(_|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a git process ended; `out` is empty when its output went to a file."""
+
+    exit_code: int
+    out: bytes
+    err: bytes
+
+    @property
+    def reason(self) -> str:
+        """The line of git's own words that says most, without control characters and credentials."""
+        return reason(self.err)
+
+
+def reason(err: bytes) -> str:
+    """The most telling line of what git wrote to stderr, made safe to show (it may hold a remote's text)."""
+    text = re.sub(r"://[^/@\s]+@", "://", err.decode(errors="replace"))
+    lines = ["".join(c for c in line if c.isprintable()).strip() for line in text.splitlines()]
+    lines = [line for line in lines if line]
+    for prefix in ("fatal: ", "error: "):
+        found = [line.removeprefix(prefix) for line in lines if line.startswith(prefix)]
+        if found:
+            return found[0][:500]
+    return lines[-1][:500] if lines else "git gave no reason"
+
+
+def environment(*, user: bool) -> dict[str, str]:
+    """The variables a git process runs with; see the module's text for the two surroundings."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("GIT_") or (user and _KEPT.match(k))}
+    kept |= {
+        "LC_ALL": "C",
+        "LANGUAGE": "C",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_ASKPASS": "",
+        "SSH_ASKPASS_REQUIRE": "never",
+        "GCM_INTERACTIVE": "never",
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_LITERAL_PATHSPECS": "1",
+        "GIT_NO_REPLACE_OBJECTS": "1",
+        "GIT_LFS_SKIP_SMUDGE": "1",
+        "GIT_ALLOW_PROTOCOL": "https:http:ssh:file" if user else "",
+    }
+    if not user:
+        kept |= {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1", "HOME": "/nonexistent"}
+        kept.pop("XDG_CONFIG_HOME", None)
+    return kept
+
+
+def run(
+    *arguments: str | bytes,
+    git_dir: Path | None = None,
+    cwd: Path | None = None,
+    user: bool = False,
+    stdin: bytes | IO[bytes] = b"",
+    stdout: IO[bytes] | None = None,
+    variables: Mapping[str, str] | None = None,
+    timeout: float = 300.0,
+    while_waiting: Callable[[], None] = lambda: None,
+) -> Finished:
+    """Run git and return how it ended, whatever its exit code.
+
+    Args:
+        arguments: the subcommand and what follows; names that come from elsewhere belong after `--` or as full
+            names of refs (SECURITY-CASES G08).
+        git_dir: the repository, never searched for; without it git looks around `cwd`.
+        user: read the user's configuration (see the module's text).
+        timeout: seconds; the process and its children are ended then.
+        while_waiting: called five times a second; what it raises ends the process and comes out here.
+
+    Raises:
+        RepositoryError: git is missing or did not finish in time.
+    """
+    options = [word for setting in (_USER if user else _OWNED).items() for word in ("-c", "=".join(setting))]
+    place = [f"--git-dir={git_dir}"] if git_dir else []
+    source = (subprocess.PIPE if stdin else subprocess.DEVNULL) if isinstance(stdin, bytes) else stdin
+    try:
+        process = subprocess.Popen(
+            ["git", *options, *place, *arguments],
+            cwd=cwd,
+            env=environment(user=user) | dict(variables or {}),
+            stdin=source,
+            stdout=subprocess.PIPE if stdout is None else stdout,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+    except FileNotFoundError as error:
+        if cwd is not None and not cwd.is_dir():
+            raise RepositoryError(f"{cwd} is not a folder") from error
+        raise RepositoryError("git is not installed", "install it, for example: apt install git") from error
+    try:
+        out, err = _wait(process, stdin if isinstance(stdin, bytes) else b"", timeout, while_waiting)
+    except BaseException:
+        _end(process)
+        raise
+    return Finished(process.returncode, out or b"", err or b"")
+
+
+def out(*arguments: str | bytes, failure: str, hint: str = "", git_dir: Path, stdin: bytes = b"") -> bytes:
+    """Output of git on an owned repository that has to succeed; else RepositoryError `failure: reason`."""
+    done = run(*arguments, git_dir=git_dir, stdin=stdin)
+    if done.exit_code:
+        raise RepositoryError(f"{failure}: {done.reason}", hint)
+    return done.out
+
+
+def _wait(
+    process: subprocess.Popen[bytes], stdin: bytes, timeout: float, while_waiting: Callable[[], None]
+) -> tuple[bytes, bytes]:
+    deadline = time.monotonic() + timeout
+    pending: bytes | None = stdin or None
+    while True:
+        try:
+            return process.communicate(pending, timeout=_POLL_SECONDS)
+        except subprocess.TimeoutExpired:
+            pending = None
+            if time.monotonic() > deadline:
+                raise RepositoryError(f"git did not finish within {timeout:g} seconds and was ended") from None
+            while_waiting()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End git and its children; TERM first, so that git removes its temporary files."""
+    for number, patience in ((signal.SIGTERM, _GRACE_SECONDS), (signal.SIGKILL, None)):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(patience)
+            break
+    for stream in (process.stdin, process.stdout, process.stderr):
+        if stream:
+            with suppress(OSError):
+                stream.close()
+
+
+@contextmanager
+def opened(git_dir: Path) -> Iterator[Repo]:
+    """A GitPython view of a bare repository that fumehood owns, in the owned surroundings."""
+    from git import Repo
+
+    with Repo(git_dir, search_parent_directories=False) as repository:
+        repository.git.update_environment(
+            **environment(user=False),
+            GIT_DIR=str(git_dir),
+            GIT_OBJECT_DIRECTORY=str(git_dir / "objects"),
+            GIT_ALTERNATE_OBJECT_DIRECTORIES="",
+            GIT_CONFIG_COUNT="0",
+            GIT_CONFIG_PARAMETERS="",
+        )
+        yield repository

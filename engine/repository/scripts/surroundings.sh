@@ -1,0 +1,78 @@
+# Put before clone.sh, leftovers.sh and collect.sh: git runs here with a configuration, a git directory and an index of
+# our own. What the image, the repository or the agent configured (hooks, filters, fsmonitor, attributes, excludes,
+# replace refs) has no say.
+set -u -o pipefail
+umask 022
+image_home=${HOME:-/root}
+# shellcheck disable=SC2086
+unset ${!GIT_@}
+own=$(mktemp -d "${TMPDIR:-/tmp}/fumehood.XXXXXXXX") || exit 1
+trap 'rm -rf "$own"' EXIT
+cat >"$own/.gitconfig" <<'END'
+[safe]
+	directory = *
+[core]
+	hooksPath = /dev/null
+	attributesFile = /dev/null
+	excludesFile = /dev/null
+	compression = 1
+	quotePath = false
+[gc]
+	auto = 0
+[advice]
+	detachedHead = false
+[diff]
+	ignoreSubmodules = dirty
+END
+export LC_ALL=C HOME=$own XDG_CONFIG_HOME=$own GIT_CONFIG_GLOBAL=$own/.gitconfig GIT_CONFIG_NOSYSTEM=1
+export GIT_NO_REPLACE_OBJECTS=1 GIT_TERMINAL_PROMPT=0 GIT_LITERAL_PATHSPECS=1 GIT_LFS_SKIP_SMUDGE=1
+
+fail() {
+    printf '%s\n' "$1" >&2
+    exit 1
+}
+
+# git on the workspace's own git directory: only to ask where its objects and its HEAD are.
+theirs() {
+    (
+        unset GIT_DIR GIT_INDEX_FILE
+        git -c core.fsmonitor=false -c core.hooksPath=/dev/null --git-dir="$workspace/.git" --work-tree="$workspace" "$@"
+    )
+}
+
+# Makes our own git directory, which borrows the workspace's objects; $1 is any sha of it.
+own_git_directory() {
+    local format=sha1 objects shallow
+    ((${#1} == 64)) && format=sha256
+    if [ $format = sha1 ]; then git init --quiet "$own"; else git init --quiet --object-format=$format "$own"; fi ||
+        fail "git init failed in $own"
+    objects=$(theirs rev-parse --git-path objects 2>/dev/null) && [ -d "$objects" ] &&
+        printf '%s\n' "$objects" >"$own/.git/objects/info/alternates"
+    shallow=$(theirs rev-parse --git-path shallow 2>/dev/null) && [ -f "$shallow" ] && cp "$shallow" "$own/.git/shallow"
+    export GIT_DIR=$own/.git GIT_WORK_TREE=$workspace GIT_INDEX_FILE=$own/index
+    git config core.fileMode true && git config core.symlinks true && git config core.ignoreCase false
+}
+
+entries() {
+    git ls-files --stage -z | sort -z
+}
+
+# Lists, from the current folder, the files that are neither tracked nor ignored, also those of repositories that were
+# made inside the work tree: git would record such a repository as a mere link, and its files would be lost.
+untracked() {
+    local path
+    while IFS= read -r -d '' path; do
+        if [ "${path: -1}" != / ]; then
+            printf '%s%s\0' "$1" "$path"
+        elif [ -d "$path" ]; then
+            (cd "$path" && GIT_WORK_TREE=$PWD GIT_INDEX_FILE=$own/none untracked "$1$path")
+        fi
+    done < <(git ls-files --others --exclude-standard -z)
+}
+
+# Brings our index, which holds a commit's tree, to what the work tree holds now.
+index_work_tree() {
+    git add --update --ignore-errors || printf 'notice: some files could not be read\n' >&2
+    untracked "" >"$own/untracked"
+    git update-index --add -z --stdin <"$own/untracked" || fail "the files in $workspace could not be recorded"
+}

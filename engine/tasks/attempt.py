@@ -1,0 +1,191 @@
+"""One attempt: from the snapshot to the agent's result (SPEC T2), the phases in their order."""
+
+from __future__ import annotations
+
+import time
+
+from engine.agents import agent as agent_named
+from engine.agents.base import Agent, Ended, Job
+from engine.agents.drive import ContainerTerminal, drive
+from engine.containers.container import Container, create
+from engine.errors import NetworkError, PhaseFailed
+from engine.repository import diff, into, out
+from engine.tasks import events as ev
+from engine.tasks.outlet import PUBLIC, outlet
+from engine.tasks.prepare import Base
+from engine.tasks.recorder import phase, skipped
+from engine.tasks.scripted import run_script
+from engine.tasks.scripts import SELF_TEST_OFF
+from engine.tasks.work import Work
+
+def attempt(work: Work, base: Base, run: int) -> bool:
+    """Run one attempt to its result; True when the agent completed.
+
+    Raises:
+        PhaseFailed, Cancelled: the attempt has no result.
+    """
+    agent = agent_named(work.spec.agent)
+    with phase(work.recorder, "resume", run):
+        container = create(work.client, work.container_spec(base.image, "task", run))
+        leftovers = container.get(into.LEFTOVERS)
+        container.start()
+    keep = False
+    try:
+        _checkout(work, container, base, run)
+        if _maintenance(work, container, run):
+            leftovers = container.get(into.LEFTOVERS)
+        skipped(work.recorder, "start", "no start script", run)
+        ended = _agent(work, container, agent, run)
+        try:
+            _collect(work, container, leftovers, run)
+        except PhaseFailed:
+            keep = True
+            raise
+        return ended.status == "completed"
+    finally:
+        if keep:
+            container.stop()
+        else:
+            container.remove()
+
+
+def _checkout(work: Work, container: Container, base: Base, run: int) -> None:
+    with phase(work.recorder, "checkout", run) as current:
+        checkout = work.checkout.result()
+        target = checkout.target
+        if run == 1:
+            work.recorder.emit(ev.TaskBase(branch=target.branch, base_sha=target.sha, workdir=work.workdir))
+        bundle = into.thin_bundle(checkout.mirror.git_dir, base.sha, target.sha, work.folder)
+        if target.sha != base.sha:
+            current.reason = f"{target.sha[:9]}, the snapshot is at {base.sha[:9]}"
+        try:
+            report = into.checkout(container, work.repository_dir, target.sha, bundle, afterwards=SELF_TEST_OFF)
+        finally:
+            if bundle:
+                bundle.unlink()
+        _prove(work, report.decode("utf-8", "replace"), run)
+
+
+def _prove(work: Work, report: str, run: int) -> None:
+    """Journal the self-test; an agent never starts in a container that failed it (SPEC T2, N2)."""
+    findings = [line for line in report.splitlines() if line.startswith(("ok ", "bad "))]
+    ok = bool(findings) and all(line.startswith("ok ") for line in findings)
+    work.recorder.emit(ev.NetworkProven(mode="off", ok=ok, checks=findings, run=run))
+    if not ok:
+        raise NetworkError(f"the container is not cut off from the network: {'; '.join(findings) or 'no answer'}")
+
+
+def _maintenance(work: Work, container: Container, run: int) -> bool:
+    """Run the maintenance script; whether there was one."""
+    maintenance = work.environment.maintenance
+    if not maintenance.script.strip():
+        skipped(work.recorder, "maintenance", "no maintenance script", run)
+        return False
+    try:
+        with (
+            phase(work.recorder, "maintenance", run),
+            outlet(work, container, "maintenance", PUBLIC, run=run) as way_out,
+        ):
+            run_script(
+                work,
+                container,
+                "maintenance",
+                maintenance.script,
+                run=run,
+                timeout=maintenance.timeout,
+                env=way_out.variables,
+            )
+    except PhaseFailed as error:
+        if maintenance.on_failure != "continue":
+            raise
+        text = f"{error.message}; going on, as on_failure = continue says"
+        work.recorder.emit(ev.Notice(level="warning", text=text, run=run))
+    into.record_leftovers(container, work.repository_dir)
+    return True
+
+
+def _agent(work: Work, container: Container, agent: Agent, run: int) -> Ended:
+    """Let the agent work; its end is journalled once, whatever happens."""
+    settings = work.environment.agent
+    job = Job(
+        prompt=work.spec.prompt,
+        workdir=work.workdir,
+        terminal=ContainerTerminal(container, work.stop),
+        home=work.folder / "agent",
+        environment_dir=work.environment.path.parent,
+        settings={"command": settings.command, "plan": settings.plan},
+    )
+    with phase(work.recorder, "agent", run):
+        started = time.monotonic()
+        where = agent.capabilities.where
+        work.recorder.emit(ev.RunStarted(agent=agent.name, prompt=job.prompt, where=where, run=run))
+        ended, limited = Ended("failed", reason="the container went away"), False
+        try:
+            if problems := agent.check(job):
+                ended = Ended("failed", reason="; ".join(problems))
+            else:
+                ended, limited = drive(
+                    agent, job, work.recorder, run=run, time_limit=settings.timeout, stop=work.stop
+                )
+        finally:
+            _finished(work, ended, limited, run, time.monotonic() - started)
+        if limited:
+            container.restart()
+    return ended
+
+
+def _finished(work: Work, ended: Ended, limited: bool, run: int, seconds: float) -> None:
+    stopped = work.stop.is_set()
+    if ended.answer:
+        work.recorder.emit(ev.Message(text=ended.answer, final=True, run=run))
+    work.recorder.emit(
+        ev.RunFinished(
+            status="stopped" if stopped else "limit" if limited else ended.status,
+            reason=work.stop_reason if stopped else ended.reason,
+            answer=ended.answer,
+            session=ended.session,
+            seconds=round(seconds, 3),
+            exit_code=ended.exit_code,
+            commands=work.recorder.agent_commands(run),
+            run=run,
+        )
+    )
+
+
+def _collect(work: Work, container: Container, leftovers: bytes, run: int) -> None:
+    """Bring the result out and make its diff against the host's base (DESIGN decision 5)."""
+    folder = work.folder / "attempts" / str(run)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    bundle, patch = folder / "result.bundle", folder / "diff.patch"
+    with phase(work.recorder, "collect", run) as current:
+        checkout = work.checkout.result()
+        base = checkout.target.sha
+        # The agent could have changed the record; ours is from before it began.
+        container.put(into.LEFTOVERS, leftovers)
+        message = work.spec.prompt.strip().splitlines()[0][:72]
+        notices = out.collect(container, bundle, workspace=work.repository_dir, base=base, message=message)
+        if notices is None:
+            current.reason = "nothing changed"
+            patch.touch()
+            work.recorder.emit(
+                ev.DiffReady(base_sha=base, result_sha=base, files_changed=0, lines_added=0, lines_removed=0, run=run)
+            )
+            return
+        for text in notices:
+            work.recorder.emit(ev.Notice(level="warning", text=text, run=run))
+        results = out.Results(checkout.mirror)
+        result = results.receive(bundle, task=work.spec.id, attempt=run, base=base)
+        bundle.unlink()
+        diff.write_patch(results.git_dir, base, result.sha, patch)
+        size = diff.stat(results.git_dir, base, result.sha)
+        work.recorder.emit(
+            ev.DiffReady(
+                base_sha=base,
+                result_sha=result.sha,
+                files_changed=size.files_changed,
+                lines_added=size.lines_added,
+                lines_removed=size.lines_removed,
+                commits=list(result.commits),
+                run=run,
+            )
+        )

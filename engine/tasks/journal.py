@@ -1,0 +1,136 @@
+"""The journal of a task: one JSON event a line, appended only, read by every screen (DESIGN decision 1)."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from engine.errors import EngineError
+from engine.tasks.events import AnyEvent, CommandOutput, Event
+
+JOURNAL = "journal.jsonl"
+OUTPUT = "output"
+_READ_SIZE = 1 << 20
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
+
+
+class _Numbered(msgspec.Struct):
+    seq: int
+
+
+class Journal:
+    """The writing end; one process at a time holds it (the task's lock), any of its threads may append.
+
+    Opening an existing journal goes on after its last complete line; a line cut short by a crash is removed.
+
+    Raises:
+        EngineError: the folder cannot be written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / JOURNAL
+        self._lock = threading.Lock()
+        try:
+            self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            self._seq = _mend(self._descriptor)
+        except OSError as error:
+            raise EngineError(f"cannot write {self.path}: {error.strerror}", "check its owner and the disk") from error
+
+    def append(self, event: Event) -> None:
+        """Number, stamp and store `event`; it is on disk for every reader when this returns."""
+        with self._lock:
+            seq = self._seq + 1
+            numbered = msgspec.structs.replace(event, seq=seq, ts=round(time.time(), 4))
+            line = _encoder.encode(numbered) + b"\n"
+            written = os.write(self._descriptor, line)
+            if written != len(line):
+                os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - written)
+                raise OSError(28, "No space left on device")
+            self._seq = seq
+
+    def close(self) -> None:
+        """Close the file; the journal can be opened again."""
+        os.close(self._descriptor)
+
+
+def _mend(descriptor: int) -> int:
+    """Cut a torn last line off and return the number of the last event."""
+    size = os.fstat(descriptor).st_size
+    if not size:
+        return 0
+    position, tail = size, b""
+    while position and tail.count(b"\n") < 2:
+        start = max(0, position - 65536)
+        tail = os.pread(descriptor, position - start, start) + tail
+        position = start
+    complete, _, torn = tail.rpartition(b"\n")
+    if torn:
+        os.ftruncate(descriptor, size - len(torn))
+    last = complete.rpartition(b"\n")[2]
+    return msgspec.json.decode(last, type=_Numbered).seq if last else 0
+
+
+def read(folder: Path, offset: int = 0) -> tuple[list[AnyEvent], int]:
+    """The complete events of a task's journal after byte `offset`, at most about 1 MiB of them.
+
+    Returns:
+        The events, and the offset to go on from: equal to the given one when there is nothing new.
+        Lines of a kind this version does not know are passed over.
+    """
+    try:
+        with (folder / JOURNAL).open("rb") as file:
+            file.seek(offset)
+            data = file.read(_READ_SIZE)
+            while data and b"\n" not in data and (more := file.read(_READ_SIZE)):
+                data += more
+    except FileNotFoundError:
+        return [], offset
+    end = data.rfind(b"\n") + 1
+    events = []
+    for line in data[:end].splitlines():
+        try:
+            events.append(_decoder.decode(line))
+        except msgspec.MsgspecError:
+            continue
+    return events, offset + end
+
+
+def read_all(folder: Path) -> Iterator[AnyEvent]:
+    """Every event of a task's journal, as far as it is written."""
+    offset = 0
+    while True:
+        events, after = read(folder, offset)
+        yield from events
+        if after == offset:
+            return
+        offset = after
+
+
+def output_path(folder: Path, command: str) -> Path:
+    """The file that holds the output of the command with this id."""
+    return folder / OUTPUT / f"{command}.log"
+
+
+def with_text(folder: Path, event: AnyEvent) -> AnyEvent:
+    """The event as `fumehood logs` shows it: a `command.output` with its text read from the output file."""
+    if not isinstance(event, CommandOutput) or event.text:
+        return event
+    try:
+        with output_path(folder, event.id).open("rb") as file:
+            file.seek(event.offset)
+            data = file.read(event.size)
+    except FileNotFoundError:
+        data = b""
+    return msgspec.structs.replace(event, text=data.decode("utf-8", "replace"))
+
+
+def encode(event: Event) -> bytes:
+    """One event as its JSON line, without the newline."""
+    return _encoder.encode(event)

@@ -1,0 +1,250 @@
+"""A task as its journal tells it: folding the events gives the state that CLI and screens show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from engine.tasks import events as ev
+
+FINISHED: frozenset[str] = frozenset({"ready", "applied", "error", "cancelled", "interrupted"})
+
+
+@dataclass(slots=True)
+class PhaseState:
+    """One phase of one attempt; `seconds` is 0 while it runs."""
+
+    name: str
+    attempt: int
+    status: str = "running"
+    reason: str = ""
+    seconds: float = 0.0
+    started_at: float = 0.0
+
+
+@dataclass(slots=True)
+class DiffSize:
+    """How much an attempt changed."""
+
+    files_changed: int = 0
+    lines_added: int = 0
+    lines_removed: int = 0
+
+
+@dataclass(slots=True)
+class AttemptState:
+    """One attempt: its container's run of the agent and what came of it."""
+
+    number: int
+    status: str = "pending"
+    exit_code: int | None = None
+    answer: str = ""
+    reason: str = ""
+    session: str = ""
+    commands: int = 0
+    diff: DiffSize = field(default_factory=DiffSize)
+    result_sha: str = ""
+    commits: list[tuple[str, str]] = field(default_factory=list)
+    turns: int = 0
+
+
+@dataclass(slots=True)
+class Failure:
+    """What ended a task that did not reach its result."""
+
+    phase: str
+    message: str
+    exit_code: int | None = None
+    tail: str = ""
+    hint: str = ""
+
+
+_RUN_STATUS = {"completed": "completed", "failed": "failed", "stopped": "cancelled", "limit": "failed"}
+
+
+@dataclass(slots=True)
+class TaskState:
+    """The state of one task; `apply` moves it on by one event."""
+
+    id: str
+    environment: str = ""
+    environment_path: str = ""
+    repository: str = ""
+    branch: str = ""
+    base_sha: str = ""
+    workdir: str = ""
+    prompt: str = ""
+    agent: str = ""
+    status: str = "pending"
+    phase: str = ""
+    created_at: float = 0.0
+    updated_at: float = 0.0
+    cache: ev.CacheDecision | None = None
+    phases: list[PhaseState] = field(default_factory=list)
+    attempts: list[AttemptState] = field(default_factory=list)
+    network_mode: str = ""
+    network_proven: bool | None = None
+    network_allowed: int = 0
+    network_denied: int = 0
+    usage: ev.Usage | None = None
+    error: Failure | None = None
+    last_seq: int = 0
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more happens unless a follow-up is sent."""
+        return self.status in FINISHED
+
+    def attempt(self, number: int) -> AttemptState:
+        """The state of attempt `number`, made when it is first spoken of."""
+        while len(self.attempts) < number:
+            self.attempts.append(AttemptState(len(self.attempts) + 1))
+        return self.attempts[number - 1]
+
+    def apply(self, event: ev.AnyEvent) -> None:
+        """Take one event in; events come in the order of their `seq`."""
+        self.last_seq = event.seq
+        self.updated_at = event.ts
+        match event:
+            case ev.TaskCreated():
+                self.id, self.environment, self.prompt = event.id, event.environment, event.prompt
+                self.environment_path, self.repository = event.environment_path, event.repository
+                self.agent, self.branch, self.created_at = event.agent, event.branch, event.ts
+                self.attempt(event.attempts)
+            case ev.TaskBase():
+                self.branch, self.base_sha, self.workdir = event.branch, event.base_sha, event.workdir
+            case ev.TaskStatus():
+                self._status(event)
+            case ev.PhaseStarted() | ev.PhaseFinished():
+                self._phase(event)
+            case ev.CacheDecision():
+                self.cache = event
+            case ev.NetworkProven():
+                self.network_mode, self.network_proven = event.mode, event.ok
+            case ev.NetworkRequest():
+                self.network_allowed += event.decision == "allowed"
+                self.network_denied += event.decision == "denied"
+            case ev.Usage():
+                self.usage = event
+            case ev.Error():
+                self.error = Failure(self.phase, event.text, None, "", event.hint)
+            case _:
+                self._run(event)
+
+    def _status(self, event: ev.TaskStatus) -> None:
+        self.status = event.status
+        if event.status == "in_progress":
+            self.error = None
+        if event.status in FINISHED:
+            for phase in self.phases:
+                if phase.status == "running":
+                    phase.status, phase.seconds = "failed", event.ts - phase.started_at
+            for attempt in self.attempts:
+                if attempt.status in ("pending", "in_progress"):
+                    attempt.status = "cancelled" if event.status == "cancelled" else "failed"
+            if event.reason and self.error is None and event.status in ("error", "interrupted"):
+                self.error = Failure(self.phase, event.reason)
+
+    def _phase(self, event: ev.PhaseStarted | ev.PhaseFinished) -> None:
+        self.phase = event.phase
+        current = next(
+            (p for p in reversed(self.phases) if p.name == event.phase and p.attempt == event.run), None
+        )
+        if current is None or isinstance(event, ev.PhaseStarted):
+            current = PhaseState(event.phase, event.run, started_at=event.ts)
+            self.phases.append(current)
+        current.reason = event.reason or current.reason
+        if isinstance(event, ev.PhaseFinished):
+            current.status, current.seconds = event.status, event.seconds
+            if event.status == "failed":
+                self.error = Failure(event.phase, event.reason, event.exit_code, event.tail)
+
+    def _run(self, event: ev.AnyEvent) -> None:
+        attempt = self.attempt(event.run)
+        match event:
+            case ev.RunStarted():
+                attempt.status, attempt.session, attempt.turns = "in_progress", event.session, event.turn
+            case ev.CommandStarted(phase="agent"):
+                attempt.commands += 1
+            case ev.RunFinished():
+                attempt.status, attempt.answer = _RUN_STATUS[event.status], event.answer
+                attempt.reason, attempt.exit_code = event.reason, event.exit_code
+                attempt.session = event.session
+            case ev.DiffReady():
+                attempt.diff = DiffSize(event.files_changed, event.lines_added, event.lines_removed)
+                attempt.result_sha, attempt.commits = event.result_sha, event.commits
+            case _:
+                pass
+
+
+def fold(task_id: str, journal: Iterable[ev.AnyEvent]) -> TaskState:
+    """The state of task `task_id` after all events of `journal`."""
+    state = TaskState(task_id)
+    for event in journal:
+        state.apply(event)
+    return state
+
+
+def status_json(state: TaskState, *, answers: bool = True) -> dict[str, object]:
+    """`fumehood status --json` (SPEC L3): plain data, stable names; `answers=False` for lists."""
+    cache = state.cache
+    return {
+        "v": 1,
+        "id": state.id,
+        "environment": state.environment,
+        "repository": state.repository,
+        "branch": state.branch,
+        "base_sha": state.base_sha,
+        "prompt": state.prompt,
+        "agent": state.agent,
+        "status": state.status,
+        "phase": state.phase,
+        "created_at": state.created_at,
+        "updated_at": state.updated_at,
+        "cache": None
+        if cache is None
+        else {
+            "result": cache.result,
+            "reason": cache.reason,
+            "changed": cache.changed,
+            "age_seconds": cache.age_seconds,
+            "key": cache.key,
+        },
+        "phases": [
+            {"name": p.name, "attempt": p.attempt, "status": p.status, "reason": p.reason, "seconds": round(p.seconds, 3)}
+            for p in state.phases
+        ],
+        "attempts": [_attempt_json(a, answers) for a in state.attempts],
+        "network": {
+            "mode": state.network_mode,
+            "proven": state.network_proven,
+            "allowed": state.network_allowed,
+            "denied": state.network_denied,
+        },
+        "error": None
+        if state.error is None
+        else {
+            "phase": state.error.phase,
+            "message": state.error.message,
+            "exit_code": state.error.exit_code,
+            "tail": state.error.tail,
+            "hint": state.error.hint,
+        },
+    }
+
+
+def _attempt_json(attempt: AttemptState, answers: bool) -> dict[str, object]:
+    answer = {"answer": attempt.answer} if answers else {}
+    return {
+        "number": attempt.number,
+        "status": attempt.status,
+        "exit_code": attempt.exit_code,
+        **answer,
+        "commands": attempt.commands,
+        "diff": {
+            "files_changed": attempt.diff.files_changed,
+            "lines_added": attempt.diff.lines_added,
+            "lines_removed": attempt.diff.lines_removed,
+        },
+        "commits": [{"sha": sha, "subject": subject} for sha, subject in attempt.commits],
+    }

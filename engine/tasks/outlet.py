@@ -1,0 +1,134 @@
+"""The way out of one container for the length of one phase: a gateway here, a relay beside the container (SPEC N2)."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from engine.containers.container import Container, Limits, Mount, create
+from engine.errors import NetworkError
+from engine.network import relay
+from engine.network.gateway import Gateway, RequestRecord
+from engine.network.policy import Policy
+from engine.network.variables import proxy_variables
+from engine.state import socket_dir
+from engine.tasks import events as ev
+from engine.tasks.work import Work
+
+# Setup and maintenance reach the public internet, never the host, its networks or metadata (SPEC N1).
+PUBLIC = Policy(mode="full")
+_RELAY_LIMITS = Limits(cpus=1, memory=256 << 20, pids=512)
+_RELAY_SECONDS = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outlet:
+    """An open way out: the variables that lead programs to it."""
+
+    variables: Mapping[str, str]
+
+
+@contextmanager
+def outlet(work: Work, container: Container, phase: ev.Phase, policy: Policy, *, run: int) -> Iterator[Outlet]:
+    """Let the container out as far as `policy` allows; every request is journalled (SPEC N1, N6).
+
+    It ends with the block: relay and gateway go, and with them every connection.
+
+    Raises:
+        NetworkError: gateway or relay cannot be set up; nothing is reachable then.
+    """
+    folder = socket_dir(f"{work.spec.id}-{phase}-{run}")
+
+    def record(request: RequestRecord) -> None:
+        work.recorder.emit(_event(request, phase, run))
+
+    try:
+        with _Serving(folder / relay.SOCKET_NAME, policy, record) as gateway, _relay(work, container, folder, run):
+            if not gateway.reached(_RELAY_SECONDS):
+                raise NetworkError("the relay container did not start: there is no way out of the container")
+            yield Outlet(proxy_variables())
+    finally:
+        folder.rmdir()
+
+
+class _Serving:
+    """A gateway on an event loop of its own, in a thread."""
+
+    def __init__(self, path: Path, policy: Policy, record: Callable[[RequestRecord], None]) -> None:
+        self._path = path
+        self._loop = asyncio.new_event_loop()
+        self._gateway = Gateway(policy, on_request=record)
+        self._thread = threading.Thread(target=self._loop.run_forever, name="gateway", daemon=True)
+
+    def __enter__(self) -> _Serving:
+        self._thread.start()
+        asyncio.run_coroutine_threadsafe(self._gateway.start(self._path), self._loop).result()
+        return self
+
+    def reached(self, seconds: float) -> bool:
+        """Wait until the relay has made its first connection."""
+        waiting = asyncio.wait_for(self._gateway.reached.wait(), seconds)
+        try:
+            return asyncio.run_coroutine_threadsafe(waiting, self._loop).result()
+        except TimeoutError:
+            return False
+
+    def __exit__(self, *_: object) -> None:
+        asyncio.run_coroutine_threadsafe(self._gateway.close(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+@contextmanager
+def _relay(work: Work, container: Container, folder: Path, run: int) -> Iterator[None]:
+    """The relay container: the environment's own image, the container's network namespace, the socket's only mount."""
+    interpreter = _interpreter(container)
+    mounts = (Mount(relay.script_path(interpreter), relay.SCRIPT_MOUNT), Mount(folder, relay.SOCKET_MOUNT))
+    spec = work.container_spec(container.image, "relay", run, mounts)
+    spec = replace(
+        spec,
+        network=f"container:{container.id}",
+        command=relay.relay_command(interpreter),
+        capabilities=(),
+        limits=_RELAY_LIMITS,
+        env={},
+        user="0",
+    )
+    beside = create(work.client, spec)
+    try:
+        beside.start()
+        yield
+    finally:
+        beside.remove()
+
+
+def _interpreter(container: Container) -> relay.Interpreter:
+    found = container.bash("type -P python3 perl").out.decode("utf-8", "replace")
+    for interpreter in relay.INTERPRETERS:
+        if f"/{interpreter}\n" in found:
+            return interpreter
+    raise NetworkError(
+        f"image {container.image} has neither python3 nor perl, which the relay to the network needs",
+        "install one of them in the image (Debian: perl-base)",
+    )
+
+
+def _event(request: RequestRecord, phase: ev.Phase, run: int) -> ev.NetworkRequest:
+    return ev.NetworkRequest(
+        phase=phase,
+        host=request.host,
+        port=request.port,
+        method=request.method,
+        decision=request.decision,
+        rule=request.rule,
+        reason=request.reason,
+        bytes_up=request.bytes_up,
+        bytes_down=request.bytes_down,
+        seconds=request.seconds,
+        run=run,
+    )

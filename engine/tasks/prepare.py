@@ -1,0 +1,179 @@
+"""From an environment to an image that a task can start in: the cache's decision, else clone, setup, snapshot."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from engine.cache import snapshots
+from engine.cache.decision import Explanation, Snapshot
+from engine.durations import words
+from engine.cache.key import Key, cache_key
+from engine.containers import images
+from engine.containers.container import Container, Mount, create
+from engine.errors import ContainerError, RepositoryError
+from engine.repository import into
+from engine.state import locked
+from engine.tasks import events as ev
+from engine.tasks.outlet import PUBLIC, outlet
+from engine.tasks.recorder import phase, skipped
+from engine.tasks.scripted import run_script
+from engine.tasks.scripts import HOME
+from engine.tasks.work import Work
+
+MIRROR = "/run/fumehood/mirror"
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The image a task's containers start from and the commit its repository is at; `kept` in the cache or not."""
+
+    image: str
+    sha: str
+    kept: bool
+
+
+def base_image(work: Work) -> str:
+    """The id of the environment's image, pulled when the engine does not have it (SPEC B07).
+
+    Raises:
+        ContainerError: it is nowhere to be had.
+    """
+    name = work.environment.image.name
+    found = images.find(work.client, name)
+    if found:
+        return found
+    if name.startswith("fumehood/base"):
+        raise ContainerError(f"image {name} is not there", "make it on this machine: `fumehood image bootstrap`")
+    work.recorder.emit(ev.Notice(level="info", text=f"pulling image {name}"))
+
+    def progress(line: str) -> None:
+        work.check_stop()
+        work.recorder.emit(ev.Notice(level="info", text=f"pull {line}"))
+
+    return images.pull(work.client, name, progress)
+
+
+def environment_key(work: Work, image_id: str) -> Key:
+    """The cache key of the task's environment."""
+    repository = f"{work.source.url}#{work.source.subdirectory}"
+    return cache_key(work.environment, image_id=image_id, repository=repository, secret_values={})
+
+
+def prepare(work: Work) -> Base:
+    """Find the snapshot of the environment or make it, one process at a time (SPEC C1–C3).
+
+    Raises:
+        PhaseFailed: clone or setup failed; nothing is cached (SPEC T3).
+    """
+    image_id = base_image(work)
+    key = environment_key(work, image_id)
+    decision = snapshots.explain(work.client, work.environment, key)
+    if decision.snapshot and decision.result == "hit":
+        return _hit(work, decision)
+    if decision.result == "off":
+        _tell(work, decision)
+        return _build(work, image_id, key, decision)
+    waiting = _Waiting(work)
+    with locked(snapshots.lock_path(work.environment.id), waiting):
+        if waiting.waited:
+            again = snapshots.explain(work.client, work.environment, key)
+            if again.snapshot and again.result == "hit":
+                return _hit(work, again)
+        _tell(work, decision)
+        return _build(work, image_id, key, decision)
+
+
+class _Waiting:
+    """Called while another task builds the snapshot: says so once, and lets the task be cancelled."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self.waited = False
+
+    def __call__(self) -> None:
+        if not self.waited:
+            text = "waiting for another task that is setting this environment up"
+            self._work.recorder.emit(ev.Notice(level="info", text=text))
+        self.waited = True
+        self._work.check_stop()
+
+
+def _tell(work: Work, decision: Explanation) -> None:
+    work.recorder.emit(
+        ev.CacheDecision(
+            result=decision.result,
+            reason=decision.reason,
+            key=decision.key,
+            changed=list(decision.changed),
+            age_seconds=decision.age_seconds,
+            image=decision.image,
+        )
+    )
+
+
+def _hit(work: Work, decision: Explanation) -> Base:
+    assert decision.snapshot is not None
+    _tell(work, decision)
+    skipped(work.recorder, "setup", f"cache hit, saved {words(decision.snapshot.setup_seconds)}")
+    return Base(decision.image, decision.snapshot.sha, kept=True)
+
+
+def _build(work: Work, image_id: str, key: Key, decision: Explanation) -> Base:
+    """Clone, set up and commit in a container of its own, which no agent ever sees."""
+    started = time.monotonic()
+    with phase(work.recorder, "clone"):
+        checkout = work.checkout.result()
+        work.check_stop()
+        container = create(
+            work.client,
+            work.container_spec(image_id, "setup", 1, (Mount(checkout.mirror.git_dir, MIRROR),)),
+        )
+        container.put_all({f"{HOME}/": (b"", 0o1777), "/workspace/": (b"", 0o1777)})
+        container.start()
+        _clone(work, container, checkout.default.sha)
+    try:
+        _setup(work, container)
+        with phase(work.recorder, "snapshot"):
+            into.record_leftovers(container, work.repository_dir)
+            seconds = round(time.monotonic() - started, 3)
+            image = _commit(work, container, key, checkout.default.sha, seconds, kept=decision.result != "off")
+    finally:
+        container.remove()
+    if decision.result != "off":
+        snapshots.remove_outdated(work.client, work.environment, key)
+    return Base(image, checkout.default.sha, kept=decision.result != "off")
+
+
+def _clone(work: Work, container: Container, sha: str) -> None:
+    for text in into.clone(container, mirror=MIRROR, workspace=work.repository_dir, sha=sha):
+        work.recorder.emit(ev.Notice(level="info", text=text))
+    if container.bash('[ -d "$1" ]', work.workdir).exit_code:
+        raise RepositoryError(
+            f"the repository has no folder {work.source.subdirectory} at {sha[:9]}", "commit it, then start again"
+        )
+
+
+def _setup(work: Work, container: Container) -> None:
+    setup = work.environment.setup
+    if not setup.script.strip():
+        skipped(work.recorder, "setup", "no setup script")
+        return
+    with phase(work.recorder, "setup"), outlet(work, container, "setup", PUBLIC, run=1) as way_out:
+        run_script(
+            work,
+            container,
+            "setup",
+            setup.script,
+            run=1,
+            timeout=setup.timeout,
+            env=way_out.variables,
+        )
+
+
+def _commit(work: Work, container: Container, key: Key, sha: str, seconds: float, *, kept: bool) -> str:
+    environment = work.environment
+    if not kept:
+        return container.commit(f"fumehood/{environment.id}", f"task-{work.spec.id}", work.labels("base", 1))
+    snapshot = Snapshot("", environment.id, environment.name, key, time.time(), sha, seconds, 0)
+    return snapshots.store(container, snapshot)

@@ -1,0 +1,58 @@
+"""Running one of an environment's own scripts in a container, recorded as a command of its phase."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from engine.containers.container import Container
+from engine.containers.execution import Exit, StreamName
+from engine.errors import PhaseFailed
+from engine.tasks.events import Phase
+from engine.tasks.scripts import HOME, RUN_SCRIPT
+from engine.tasks.work import Work
+
+
+def run_script(
+    work: Work,
+    container: Container,
+    phase: Phase,
+    script: str,
+    *,
+    run: int,
+    timeout: float,
+    env: Mapping[str, str],
+) -> None:
+    """Run `script` in a login shell in the work directory (SPEC E5, E6).
+
+    Args:
+        timeout: seconds; the phase fails when the script has not ended by then.
+        env: variables for this script alone, beside those of the container.
+
+    Raises:
+        PhaseFailed: the script exited with another code than 0, or its time was up (SPEC T3).
+        Cancelled: the task was told to end.
+    """
+    path = f"{HOME}/{phase}.sh"
+    container.put_all({f"{HOME}/": (b"", 0o1777), path: (script.encode("utf-8", "surrogatepass"), 0o755)})
+    name = work.recorder.command_started(f"{phase} script", cwd=work.workdir, phase=phase, run=run)
+
+    def sink(stream: StreamName, data: bytes) -> None:
+        work.recorder.output(name, stream, data)
+
+    argv = ("bash", "-c", RUN_SCRIPT, "fumehood", path, work.workdir)
+    ended = container.exec(argv, sink, env={**env, "BASH_ENV": ""}, timeout=timeout, stop=work.stop)
+    if ended.code is None:
+        work.recorder.command_finished(name, None, "timeout" if ended.timed_out else "killed")
+    else:
+        work.recorder.command_finished(name, ended.code)
+    work.check_stop()
+    if ended.code != 0:
+        raise PhaseFailed(phase, _why(phase, ended, timeout), ended.code, work.recorder.last_lines(name))
+
+
+def _why(phase: Phase, ended: Exit, timeout: float) -> str:
+    if ended.timed_out:
+        return f"the {phase} script did not end within {timeout:g} s"
+    if ended.code == 137:
+        return f"the {phase} script was killed (exit code 137): perhaps out of memory, see [resources] memory"
+    return f"the {phase} script failed with exit code {ended.code}"

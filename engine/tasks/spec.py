@@ -1,0 +1,74 @@
+"""What a task was asked to do, kept as `task.toml` in its folder."""
+
+from __future__ import annotations
+
+import secrets
+import tomllib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from engine.errors import EngineError
+from engine.state import private_dir, tasks_dir, write_atomic
+
+SPEC = "task.toml"
+LOCK = "lock"
+CANCEL = "requests/cancel"
+_ALPHABET = "23456789abcdefghjkmnpqrstvwxyz"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSpec:
+    """One prompt for one environment; `environment` is the absolute path of its file."""
+
+    id: str
+    environment: str
+    prompt: str
+    agent: str
+    branch: str
+    attempts: int
+    created_at: float
+
+    @property
+    def folder(self) -> Path:
+        """`tasks/ID` below the state folder."""
+        return tasks_dir() / self.id
+
+    def save(self) -> None:
+        """Write `task.toml` (tomli-w)."""
+        import tomli_w
+
+        write_atomic(self.folder / SPEC, tomli_w.dumps(asdict(self)))
+
+
+def new_id() -> str:
+    """A fresh task id, six characters easy to type, with its folder made.
+
+    Raises:
+        EngineError: the state folder cannot be written.
+    """
+    try:
+        base = private_dir(tasks_dir())
+        while True:
+            name = "".join(secrets.choice(_ALPHABET) for _ in range(6))
+            try:
+                (base / name).mkdir(mode=0o700)
+            except FileExistsError:
+                continue
+            return name
+    except OSError as error:
+        raise EngineError(f"cannot make a task folder: {error}", "check the owner of the state folder") from error
+
+
+def load(folder: Path) -> TaskSpec:
+    """Read a task's `task.toml`.
+
+    Raises:
+        EngineError: it is missing or damaged.
+    """
+    try:
+        data = tomllib.loads((folder / SPEC).read_text())
+        return TaskSpec(**data)
+    except (OSError, ValueError, TypeError) as error:
+        raise EngineError(f"{folder / SPEC} is unusable: {error}", "the task cannot go on; start it again") from error
+
+

@@ -1,0 +1,111 @@
+"""What the phases of one task share: its request, its recorder, the engine's client, its repository."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.cache.snapshots import owner
+from engine.containers.container import Limits, Mount, Spec
+from engine.errors import Cancelled
+from engine.tasks.recorder import Recorder
+from engine.tasks.spec import TaskSpec
+
+if TYPE_CHECKING:
+    import docker
+
+    from engine.environment.model import Environment
+    from engine.repository.mirror import Mirror, Resolved
+    from engine.repository.source import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """The repository of a task: its mirror, the commit to work on and the commit snapshots are made from."""
+
+    mirror: Mirror
+    target: Resolved
+    default: Resolved
+
+
+@dataclass(slots=True)
+class Work:
+    """One task at work. `stop` is set when the user cancels or the process is told to end."""
+
+    spec: TaskSpec
+    environment: Environment
+    source: Source
+    recorder: Recorder
+    client: docker.APIClient
+    stop: threading.Event
+    stop_reason: str = ""
+    checkout: Future[Checkout] = field(default_factory=Future)
+
+    @property
+    def folder(self) -> Path:
+        """The task's folder."""
+        return self.spec.folder
+
+    @property
+    def repository_dir(self) -> str:
+        """The repository's top folder in the container."""
+        return f"/workspace/{self.source.name}"
+
+    @property
+    def workdir(self) -> str:
+        """Where scripts and agents work: the folder of the repository that the environment names."""
+        below = self.source.subdirectory
+        return f"{self.repository_dir}/{below}" if below else self.repository_dir
+
+    def check_stop(self) -> None:
+        """Raise Cancelled when the task was told to end."""
+        if self.stop.is_set():
+            raise Cancelled("the task was told to end")
+
+    def fetch(self) -> None:
+        """Bring the mirror up to date and find the commits, beside whatever else is done meanwhile."""
+        pool = ThreadPoolExecutor(1, thread_name_prefix="repository")
+        self.checkout = pool.submit(self._fetch)
+        pool.shutdown(wait=False)
+
+    def _fetch(self) -> Checkout:
+        from engine.repository.mirror import Mirror
+
+        mirror = Mirror(self.source)
+        mirror.update()
+        default_branch = self.environment.repository.default_branch
+        default = mirror.resolve(None, default_branch)
+        target = mirror.resolve(self.spec.branch, default_branch) if self.spec.branch else default
+        return Checkout(mirror, target, default)
+
+    def labels(self, role: str, run: int) -> dict[str, str]:
+        """The labels of a container of this task, by which it is found again after a crash (SPEC T8)."""
+        return {
+            "fumehood.owner": owner(),
+            "fumehood.task": self.spec.id,
+            "fumehood.role": role,
+            "fumehood.run": str(run),
+            "fumehood.environment": self.environment.id,
+        }
+
+    def container_spec(self, image: str, role: str, run: int, mounts: tuple[Mount, ...] = ()) -> Spec:
+        """A container of this task: the environment's limits and variables, no network."""
+        resources = self.environment.resources
+        return Spec(
+            image=image,
+            name=f"fumehood-{self.spec.id}-{role}-{run}",
+            labels=self.labels(role, run),
+            limits=Limits(resources.cpus, resources.memory, resources.pids),
+            env=self.variables(),
+            mounts=mounts,
+        )
+
+    def variables(self) -> Mapping[str, str]:
+        """What every process in the containers has in its environment."""
+        from engine.tasks.scripts import BASHRC
+
+        return {"BASH_ENV": BASHRC, "FUMEHOOD_TASK": self.spec.id, **self.environment.variables}

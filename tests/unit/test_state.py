@@ -1,0 +1,78 @@
+"""State on disk: atomic files, locks that die with their holder, a private key."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from engine.errors import EngineError
+from engine.state import Lock, local_key, locked, socket_dir, state_dir, write_atomic
+
+
+def test_a_lock_is_held_by_one_and_dies_with_its_process(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    script = "import sys,time; from pathlib import Path; from engine.state import Lock\n"
+    script += "l=Lock(Path(sys.argv[1])); l.try_acquire(); print('held', flush=True); time.sleep(60)"
+    holder = subprocess.Popen([sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE)
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        lock = Lock(path)
+        assert not lock.try_acquire()
+        assert lock.held_elsewhere()
+        holder.kill()
+        holder.wait()
+        deadline = time.monotonic() + 5
+        while not lock.try_acquire():
+            assert time.monotonic() < deadline
+        lock.release()
+    finally:
+        holder.kill()
+        holder.wait()
+        holder.stdout.close()  # type: ignore[union-attr]
+
+
+def test_waiting_for_a_lock_can_be_given_up(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+
+    class GivenUp(Exception):
+        pass
+
+    def give_up() -> None:
+        raise GivenUp
+
+    with locked(path), pytest.raises(GivenUp), locked(path, give_up):
+        pass
+
+
+def test_the_key_is_made_once_and_is_private() -> None:
+    key = local_key()
+    assert len(key) == 32
+    assert local_key() == key
+    assert (state_dir() / "key").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_damaged_key_says_what_to_do() -> None:
+    write_atomic(state_dir() / "key", b"short")
+    with pytest.raises(EngineError, match="remove it"):
+        local_key()
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write_atomic(path, "old")
+    with pytest.raises(UnicodeEncodeError):
+        write_atomic(path, "\ud800")
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_socket_folders_are_private(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    folder = socket_dir("t")
+    assert folder.parent.stat().st_mode & 0o777 == 0o700

@@ -1,0 +1,71 @@
+"""The command line: `fumehood` opens the workbench, `fumehood VERB` does one thing. Thin: verbs are in `tui.commands`."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+    from engine.tasks.detach import Supervisor
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code: 0, 1 failed, 2 wrong usage, 130 cancelled."""
+    argv = list(sys.argv[1:] if arguments is None else arguments)
+    supervisor = _early_supervisor(argv)
+    from engine.errors import EngineError
+
+    try:
+        from tui.commands.parser import parse
+
+        options = parse(argv)
+        options.supervisor = supervisor
+        return _run(options)
+    except EngineError as error:
+        return _fail(error, json_wanted="--json" in argv)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader went away (`| head`): nothing more to say, and nobody to say it to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    finally:
+        if supervisor is not None and not supervisor.handed_over:
+            supervisor.dismiss()
+
+
+def _early_supervisor(argv: Sequence[str]) -> Supervisor | None:
+    """For `exec`, a supervisor that loads its libraries while this process reads options and environment."""
+    if argv[:1] != ["exec"] or "-h" in argv or "--help" in argv:
+        return None
+    from engine.tasks.detach import Supervisor as Process
+
+    return Process()
+
+
+def _run(options: argparse.Namespace) -> int:
+    module, _, function = options.run.partition(":")
+    result: int = getattr(importlib.import_module(f"tui.commands.{module}"), function)(options)
+    return result
+
+
+def _fail(error: Exception, *, json_wanted: bool) -> int:
+    from engine.errors import EngineError
+    from tui.present.text import clean
+
+    assert isinstance(error, EngineError)
+    if json_wanted:
+        import json
+
+        print(json.dumps({"v": 1, "error": {"message": error.message, "hint": error.hint}}))
+    print(f"fumehood: {clean(str(error))}", file=sys.stderr)
+    return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,127 @@
+"""Options and help of every command; argparse alone, nothing of the engine is imported here."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from engine import __version__
+
+_DESCRIPTION = """A terminal workbench for coding agents: environments, cached containers, a live log and the diff.
+
+Without a command it opens the workbench."""
+
+_EXEC_EXAMPLES = """examples:
+  fumehood exec "fix the failing test"
+  fumehood exec --env web --branch feature/login --wait "make the login test pass"
+  echo "bump httpx" | fumehood exec --env ./fumehood.toml -"""
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """The options of `argv`; `options.run` names the function to call as "module:function"."""
+    return _parser().parse_args(argv)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="fumehood", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--version", action="version", version=f"fumehood {__version__}")
+    parser.set_defaults(run="workbench:workbench", task="")
+    verbs = parser.add_subparsers(title="commands", metavar="COMMAND")
+    _task_verbs(verbs)
+    _cache_verbs(verbs)
+    _environment_verbs(verbs)
+    _machine_verbs(verbs)
+    return parser
+
+
+
+
+def _verb(verbs: argparse._SubParsersAction, name: str, run: str, text: str, examples: str = "") -> argparse.ArgumentParser:  # type: ignore[type-arg]
+    verb: argparse.ArgumentParser = verbs.add_parser(
+        name, help=text, description=text, epilog=examples, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    verb.set_defaults(run=run)
+    verb.add_argument("--json", action="store_true", help="print JSON for programs")
+    return verb
+
+
+def _task_verbs(verbs: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    verb = _verb(verbs, "exec", "tasks:exec_", "start a task", _EXEC_EXAMPLES)
+    verb.add_argument("prompt", metavar="PROMPT", help="what the agent is to do; - reads it from standard input")
+    _env_option(verb)
+    verb.add_argument("--branch", default="", help="branch, tag or commit to work on (default: the environment's)")
+    verb.add_argument("--agent", default="", help="agent to use (default: the environment's)")
+    verb.add_argument("--attempts", type=int, default=1, metavar="N", help="run it 1 to 4 times side by side")
+    verb.add_argument("--wait", action="store_true", help="show the log until the task has ended")
+
+    verb = _verb(verbs, "status", "tasks:status", "show the state of a task; exit code 1 unless it is ready or applied")
+    verb.add_argument("task", metavar="TASK", help="a task's id or the beginning of it")
+
+    verb = _verb(verbs, "list", "tasks:list_", "list tasks, newest first")
+    verb.add_argument("--env", default="", help="only tasks of this environment")
+    verb.add_argument("--limit", type=int, default=20, metavar="N", help="at most N tasks (default 20)")
+    verb.add_argument("--cursor", default="", help="go on after this task id")
+
+    verb = _verb(verbs, "logs", "tasks:logs", "show a task's log", "examples:\n  fumehood logs -f k3m9xq")
+    verb.add_argument("task", metavar="TASK")
+    verb.add_argument("-f", "--follow", action="store_true", help="go on until the task has ended")
+    verb.add_argument("--raw", action="store_true", help="the commands' output alone, byte for byte")
+
+    verb = _verb(
+        verbs, "diff", "tasks:diff", "print a task's diff", "examples:\n  fumehood diff k3m9xq | git apply"
+    )
+    verb.add_argument("task", metavar="TASK")
+    verb.add_argument("--attempt", type=int, default=1, metavar="N", help="the diff of attempt N (default 1)")
+    verb.add_argument("--stat", action="store_true", help="only file names and numbers of lines")
+
+    verb = _verb(verbs, "apply", "tasks:apply", "apply a task's diff to the local checkout")
+    verb.add_argument("task", metavar="TASK")
+    verb.add_argument("--attempt", type=int, default=1, metavar="N")
+    verb.add_argument("--preflight", action="store_true", help="only say whether it would apply")
+
+    verb = _verb(verbs, "cancel", "tasks:cancel", "end a running task and its containers")
+    verb.add_argument("task", metavar="TASK")
+
+    verb = _verb(verbs, "attach", "workbench:workbench", "open the workbench on a task")
+    verb.add_argument("task", metavar="TASK")
+
+
+def _cache_verbs(verbs: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    group = verbs.add_parser("cache", help="show, explain or reset cached snapshots")
+    group.set_defaults(run="cache:show")
+    cache = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _verb(cache, "show", "cache:show", "list the snapshots with age, size and users")
+    _env_option(_verb(cache, "explain", "cache:explain", "say whether a start would hit the cache, and why"))
+    _env_option(_verb(cache, "reset", "cache:reset", "invalidate an environment's snapshot"))
+
+
+def _environment_verbs(verbs: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    group = verbs.add_parser("env", help="make and check environment files")
+    env = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    verb = _verb(env, "init", "environments:init", "write a fumehood.toml that fits the project")
+    verb.add_argument("folder", nargs="?", default=".", help="the project (default: here)")
+    verb.add_argument("--force", action="store_true", help="replace an existing file")
+    verb = _verb(env, "check", "environments:check", "check an environment file")
+    verb.add_argument("env", nargs="?", default=None, metavar="FILE", help="a file, a folder or a name")
+    _verb(env, "list", "environments:list_", "list the environments within reach")
+    _verb(env, "schema", "environments:schema", "print the JSON Schema of environment files")
+
+
+def _machine_verbs(verbs: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    group = verbs.add_parser("image", help="make and list container images")
+    image = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    verb = _verb(image, "bootstrap", "images:bootstrap", "make a Debian base image on this machine (needs root)")
+    verb.add_argument("--suite", default=None, help="Debian suite (default: this machine's, else bookworm)")
+    verb.add_argument("packages", nargs="*", metavar="PACKAGE", help="Debian packages to add")
+    _verb(image, "list", "images:list_", "list the engine's images")
+    _verb(verbs, "doctor", "doctor:doctor", "check what fumehood needs on this machine")
+    verb = _verb(verbs, "demo", "demo:demo", "run the whole job on a sample project with the replay agent")
+    verb.add_argument("--no-tui", action="store_true", help="without the workbench: answer, diff and timings as text")
+
+
+def _env_option(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--env", default=None, metavar="NAME|PATH", help="the environment (default: the nearest fumehood.toml)"
+    )

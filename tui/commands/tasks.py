@@ -1,0 +1,222 @@
+"""exec, status, list, logs, diff, apply, cancel: the words and exit codes of `codex cloud` (SPEC L1, L2)."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from engine.bench import Bench
+from engine.errors import UsageError
+from tui.commands.output import print_json, progress, say, table
+
+if TYPE_CHECKING:
+    from engine.tasks.model import TaskState
+
+_GLYPHS = {"ready": "✓", "applied": "✓", "error": "✗", "cancelled": "✗", "interrupted": "✗", "in_progress": "●"}
+
+
+def exec_(options: argparse.Namespace) -> int:
+    """Start a task; with --wait show its log until it has ended."""
+    bench = Bench()
+    prompt = sys.stdin.read() if options.prompt == "-" else options.prompt
+    environment = bench.environment(options.env)
+    task = bench.start(
+        environment,
+        prompt,
+        branch=options.branch,
+        agent=options.agent,
+        attempts=options.attempts,
+        supervisor=options.supervisor,
+    )
+    if options.json and not options.wait:
+        print_json({"v": 1, "id": task})
+    elif not options.json:
+        print(task, flush=True)
+    return wait(bench, task, quiet=options.json) if options.wait else 0
+
+
+def wait(bench: Bench, task: str, *, quiet: bool = False) -> int:
+    """Show a task's log until its end; 0 completed, 1 failed, 130 cancelled or left with ctrl-c."""
+    try:
+        _show(bench, task, follow=True, quiet=quiet)
+    except KeyboardInterrupt:
+        progress(f"\nthe task goes on: fumehood logs -f {task}")
+        return 130
+    state = bench.task(task)
+    if quiet:
+        print_json(_status_json(state))
+    else:
+        for attempt in state.attempts:
+            if attempt.answer:
+                say(f"\n{attempt.answer}" if state.attempts[1:] == [] else f"\n[{attempt.number}] {attempt.answer}")
+    return {"ready": 0, "applied": 0, "cancelled": 130}.get(state.status, 1)
+
+
+def _show(bench: Bench, task: str, *, follow: bool, quiet: bool = False) -> None:
+    from tui.present.plain import PlainLog, colour_wanted
+
+    log = PlainLog(colour=colour_wanted())
+    for event in bench.events(task, follow=follow):
+        if not quiet:
+            for line in log.lines(event):
+                print(line)
+            sys.stdout.flush()
+
+
+def _status_json(state: TaskState, *, answers: bool = True) -> dict[str, object]:
+    from engine.tasks.model import status_json
+
+    return status_json(state, answers=answers)
+
+
+def status(options: argparse.Namespace) -> int:
+    """The state of a task; exit code 1 unless it is ready or applied."""
+    state = Bench().task(options.task)
+    if options.json:
+        print_json(_status_json(state))
+    else:
+        _print_status(state)
+    return 0 if state.status in ("ready", "applied") else 1
+
+
+def _print_status(state: TaskState) -> None:
+    say(f"{_GLYPHS.get(state.status, '○')} {state.id}  {state.status}  {state.prompt.splitlines()[0]}")
+    where = f" · {state.branch or 'detached'}@{state.base_sha[:9]}" if state.base_sha else ""
+    say(f"  environment  {state.environment}{where} · agent {state.agent}")
+    if state.cache:
+        say(f"  cache        {state.cache.result}: {state.cache.reason}")
+    if state.network_mode:
+        proven = "proven" if state.network_proven else "NOT proven"
+        say(f"  network      {state.network_mode}, {proven} · {state.network_denied} denied")
+    for phase in state.phases:
+        why = f"  {phase.reason}" if phase.reason else ""
+        say(f"  {phase.name:<12} {phase.status:<8} {phase.seconds:7.2f}s{why}")
+    for attempt in state.attempts:
+        diff = attempt.diff
+        size = f"{diff.files_changed} files +{diff.lines_added} −{diff.lines_removed}"
+        say(f"  attempt {attempt.number}    {attempt.status} · {attempt.commands} commands · {size}")
+    if state.error:
+        code = f" (exit code {state.error.exit_code})" if state.error.exit_code is not None else ""
+        say(f"  error        {state.error.phase}: {state.error.message}{code}")
+        for line in (state.error.tail or state.error.hint).splitlines():
+            say(f"    {line}")
+    for attempt in state.attempts:
+        if attempt.answer:
+            say("")
+            for line in attempt.answer.splitlines():
+                say(line)
+
+
+def list_(options: argparse.Namespace) -> int:
+    """Tasks, newest first, a page at a time."""
+    if not 1 <= options.limit <= 1000:
+        raise UsageError(f"--limit {options.limit} is out of range", "use 1 to 1000")
+    states = [s for s in Bench().tasks() if options.env in ("", s.environment, s.environment_path)]
+    if options.cursor:
+        ids = [state.id for state in states]
+        if options.cursor not in ids:
+            raise UsageError(f"unknown cursor {options.cursor!r}", "use the one the last page gave")
+        states = states[ids.index(options.cursor) + 1 :]
+    page, more = states[: options.limit], len(states) > options.limit
+    cursor = page[-1].id if more else None
+    if options.json:
+        print_json({"v": 1, "tasks": [_status_json(s, answers=False) for s in page], "cursor": cursor})
+        return 0
+    if not page:
+        say('no tasks yet: fumehood exec "what to do" starts one')
+        return 0
+    table(("TASK", "STATUS", "AGE", "DIFF", "ENVIRONMENT", "PROMPT"), [_row(state) for state in page])
+    if cursor:
+        progress(f"more: fumehood list --cursor {cursor}")
+    return 0
+
+
+def _row(state: TaskState) -> tuple[str, ...]:
+    from engine.durations import words
+
+    diff = state.attempts[0].diff if state.attempts else None
+    size = f"+{diff.lines_added} −{diff.lines_removed}" if diff and diff.files_changed else ""
+    glyph = _GLYPHS.get(state.status, "○")
+    prompt = state.prompt.splitlines()[0][:60]
+    age = words(time.time() - state.created_at)
+    return (state.id, f"{glyph} {state.status}", age, size, state.environment, prompt)
+
+
+def logs(options: argparse.Namespace) -> int:
+    """A task's log: for people, as JSON events, or the raw output of its commands."""
+    bench = Bench()
+    task = bench.folder(options.task).name
+    if options.json:
+        from engine.tasks.journal import encode
+
+        for event in bench.events(task, follow=options.follow):
+            line = encode(event).decode()
+            print(line if line.isascii() else line.encode("ascii", "backslashreplace").decode(), flush=options.follow)
+        return 0
+    if options.raw:
+        for event in bench.events(task, follow=options.follow):
+            _write_raw(bench, task, event)
+        return 0
+    try:
+        _show(bench, task, follow=options.follow)
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _write_raw(bench: Bench, task: str, event: object) -> None:
+    from engine.tasks.events import CommandOutput
+    from engine.tasks.journal import output_path
+
+    if isinstance(event, CommandOutput):
+        with output_path(bench.folder(task), event.id).open("rb") as file:
+            file.seek(event.offset)
+            sys.stdout.buffer.write(file.read(event.size))
+        sys.stdout.buffer.flush()
+
+
+def diff(options: argparse.Namespace) -> int:
+    """A task's diff on standard output, byte for byte as `git apply` takes it."""
+    bench = Bench()
+    patch = bench.diff(options.task, options.attempt)
+    if not options.stat:
+        sys.stdout.buffer.write(patch)
+        sys.stdout.buffer.flush()
+        return 0
+    stat = bench.diff_stat(options.task, options.attempt)
+    if options.json:
+        print_json({"v": 1, "files": [{"path": f.path, "added": f.added, "removed": f.removed} for f in stat.files]})
+        return 0
+    table(("", "FILE", "+", "−"), [(f.status, f.path, str(f.added), str(f.removed)) for f in stat.files])
+    return 0
+
+
+def apply(options: argparse.Namespace) -> int:
+    """Apply a task's diff to the checkout its environment names."""
+    outcome = Bench().apply(options.task, options.attempt, preflight=options.preflight)
+    if options.json:
+        print_json(
+            {
+                "v": 1,
+                "applied": outcome.applied,
+                "status": outcome.status,
+                "message": outcome.message,
+                "skipped_paths": list(outcome.skipped_paths),
+                "conflict_paths": list(outcome.conflict_paths),
+            }
+        )
+    else:
+        say(outcome.message)
+    return 0 if outcome.status == "success" else 1
+
+
+def cancel(options: argparse.Namespace) -> int:
+    """Ask a task to end."""
+    state = Bench().cancel(options.task)
+    if options.json:
+        print_json({"v": 1, "id": state.id, "cancelled": True})
+    else:
+        say(f"{state.id} is told to end")
+    return 0

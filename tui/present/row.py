@@ -1,0 +1,129 @@
+"""Rows: pieces of text with a role or a style, and the one place where they become cells of the screen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from rich.cells import cell_len, chop_cells, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from tui.present.text import clean
+from tui.present.theme import Palette
+
+Span: TypeAlias = tuple[str, "str | Style"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a pane.
+
+    Args:
+        left: what stands at the left; `…` marks where it had to be cut.
+        right: what stands at the right end and is never cut.
+        role: a role for the whole line, such as a background.
+        fixed: the number of cells at the left that sideways scrolling leaves alone.
+    """
+
+    left: tuple[Span, ...]
+    right: tuple[Span, ...] = ()
+    role: str = ""
+    fixed: int = 0
+
+
+EMPTY = Row(())
+
+
+def row(*left: Span | str, right: tuple[Span, ...] = (), role: str = "") -> Row:
+    """A row of spans; a bare string is a span without a role."""
+    return Row(tuple((part, "") if isinstance(part, str) else part for part in left), right, role)
+
+
+def paint(line: Row, width: int, palette: Palette, base: Style, *, shift: int = 0, tab: int = 8) -> Strip:
+    """The cells of a row, exactly `width` wide.
+
+    Every text on the screen that the workbench did not write itself comes through here, so it is cleaned here too,
+    whatever was done to it before (SPEC W11).
+    """
+    if line.role:
+        base += palette.style(line.role)
+    right = _segments(line.right, palette, base, tab)
+    room = max(0, width - sum(cell_len(s.text) for s in right) - (1 if right else 0))
+    left = _segments(line.left, palette, base, tab)
+    if shift:
+        left = _shifted(left, line.fixed, shift)
+    left, used = _fit(left, room, base)
+    gap = width - used - sum(cell_len(s.text) for s in right)
+    strip = Strip([*left, Segment(" " * max(0, gap), base), *right])
+    return strip.adjust_cell_length(width, base)
+
+
+def _segments(parts: tuple[Span, ...], palette: Palette, base: Style, tab: int) -> list[Segment]:
+    segments, column = [], 0
+    for text, role in parts:
+        text = clean(text).replace("\n", " ")
+        if "\t" in text:
+            text = _tabs_expanded(text, column, tab)
+        column += cell_len(text)
+        segments.append(Segment(text, base + (palette.style(role) if isinstance(role, str) else role)))
+    return segments
+
+
+def _tabs_expanded(text: str, column: int, tab: int) -> str:
+    parts = text.split("\t")
+    out = parts[0]
+    for part in parts[1:]:
+        out += " " * (tab - (column + cell_len(out)) % tab) + part
+    return out
+
+
+def _fit(segments: list[Segment], room: int, base: Style) -> tuple[list[Segment], int]:
+    """As many cells as there is room for; the last one says `…` when something was cut."""
+    kept: list[Segment] = []
+    used = 0
+    for number, (text, style, _) in enumerate(segments):
+        cells = cell_len(text)
+        rest = any(segment.text for segment in segments[number + 1 :])
+        if used + cells > room or (used + cells == room and rest):
+            if room - used < 1:
+                return kept, used
+            kept.append(Segment(set_cell_size(text, room - used - 1) + "…", style))
+            return kept, room
+        kept.append(Segment(text, style))
+        used += cells
+    return kept, used
+
+
+def _shifted(segments: list[Segment], fixed: int, shift: int) -> list[Segment]:
+    """The segments without the `shift` cells that follow the `fixed` ones."""
+    strip = Strip(segments)
+    length = strip.cell_length
+    return [*strip.crop(0, min(fixed, length)), *strip.crop(min(fixed + shift, length), length)]
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """A cleaned text in lines of at most `width` cells, broken at spaces where it has any; keeps its own lines."""
+    lines = []
+    for paragraph in clean(text).expandtabs(4).split("\n"):
+        lines += _wrapped(paragraph.rstrip(), max(8, width))
+    return lines
+
+
+def _wrapped(paragraph: str, width: int) -> list[str]:
+    if cell_len(paragraph) <= width:
+        return [paragraph]
+    indent = " " * min(len(paragraph) - len(paragraph.lstrip()) + (2 if paragraph.lstrip()[:2] in ("- ", "* ") else 0), 12)
+    lines, current = [], ""
+    for word in paragraph.split(" "):
+        if current.strip() and cell_len(current) + 1 + cell_len(word) > width:
+            lines.append(current)
+            current = indent + word
+        else:
+            current = f"{current} {word}" if current or lines else word
+        while cell_len(current) > width:
+            head, *_ = chop_cells(current, width)
+            lines.append(head)
+            current = indent + current[len(head) :]
+    return [*lines, current] if current.strip() else lines
