@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -69,7 +68,7 @@ def socket_dir(name: str) -> Path:
 def write_atomic(path: Path, data: str | bytes, mode: int = 0o600) -> None:
     """Replace `path` by `data` in one step: a reader sees the old content or the new, never a part."""
     private_dir(path.parent)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -144,7 +143,7 @@ def local_key() -> bytes:
     except FileNotFoundError:
         with locked(state_dir() / "locks" / "key.lock"):
             if not path.exists():
-                write_atomic(path, secrets.token_bytes(32))
+                write_atomic(path, os.urandom(32))
         key = path.read_bytes()
     if len(key) != 32:
         raise EngineError(f"{path} is damaged", "remove it; cached snapshots will be built again")

@@ -96,6 +96,12 @@ class Recipe:
     certificates: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def tag(self) -> str:
+        """The image's name when none is asked for: with packages beyond `PACKAGES`, one of its own."""
+        extra = "".join(f"-{package.replace('+', '.')}" for package in self.packages if package not in PACKAGES)
+        return f"fumehood/base:{self.suite}{extra}"[:140]
+
+    @property
     def mirror(self) -> str:
         """The Debian mirror of this machine; empty: debootstrap's own default."""
         return self.sources[0].uri if self.sources else ""

@@ -55,7 +55,7 @@ def current_image(
         DockerUnavailable: no container engine answers.
     """
     wanted = recipe(suite, extra_packages)
-    return _current(connect(), tag or f"fumehood/base:{wanted.suite}", wanted.hash())
+    return _current(connect(), tag or wanted.tag, wanted.hash())
 
 
 def _current(client: docker.APIClient, tag: str, recipe_hash: str) -> str | None:
@@ -75,7 +75,7 @@ def bootstrap(
     Args:
         progress: gets one line whenever something new happens, every few seconds at most.
         suite: Debian's release; `BASE_SUITE` when not given.
-        tag: the image's name; `fumehood/base:SUITE` when not given.
+        tag: the image's name; `fumehood/base:SUITE`, followed by extra packages, when not given.
         extra_packages: Debian packages to install besides `PACKAGES`.
 
     Raises:
@@ -84,7 +84,7 @@ def bootstrap(
         UsageError: see `recipe`.
     """
     wanted = recipe(suite, extra_packages)
-    tag = tag or f"fumehood/base:{wanted.suite}"
+    tag = tag or wanted.tag
     client = connect(timeout=900)
     waited = False
 

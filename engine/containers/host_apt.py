@@ -40,7 +40,7 @@ def read_sources(apt: Path = Path("/etc/apt")) -> list[AptSource]:
 
 
 def _one_line(text: str) -> Iterator[AptSource]:
-    pattern = re.compile(r"^\s*deb\s+(?:\[([^\]]*)\]\s+)?(\S+)\s+(\S+)\s*([^#]*)", re.MULTILINE)
+    pattern = re.compile(r"^[ \t]*deb[ \t]+(?:\[([^\]]*)\][ \t]+)?(\S+)[ \t]+(\S+)([^#\n]*)", re.MULTILINE)
     for options, uri, suite, components in pattern.findall(text):
         signed = re.search(r"signed-by=(\S+)", options)
         yield AptSource(uri, suite, tuple(components.split()), signed.group(1) if signed else "")

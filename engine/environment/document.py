@@ -129,7 +129,8 @@ def scan(text: str) -> Outline:
         elif kind in ("string", "bare"):
             if where == "start":
                 where = "key"
-            if where in ("key", "header"):
+            # More words than a key can have are no key: noting them would take quadratic memory.
+            if where in ("key", "header") and len(parts) < MAX_DEPTH:
                 parts.append(word.strip("\"'") if kind == "string" else word)
                 _note(outline, parts if where == "header" else [*table, *parts], line)
             line += word.count("\n") if kind == "string" else 0

@@ -213,4 +213,4 @@ def environments_dir() -> Path:
 
 def is_users_own(path: Path) -> bool:
     """Whether `path` lies directly in `environments_dir`: written by the user, in no repository."""
-    return Path(os.path.normpath(path.absolute())).parent == environments_dir()
+    return Path(os.path.normpath(path.absolute())).parent == Path(os.path.normpath(environments_dir()))

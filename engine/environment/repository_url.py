@@ -29,13 +29,14 @@ def parse(value: object) -> str:
         raise BadValue(f"{shown(text)} looks like an option", _HINT)
     if re.match(r"[^/]*::", text):
         raise BadValue(f"{shown(text)} names a git remote helper, which could run any program", _HINT)
+    # The messages from here on do not repeat the text: it may hold a credential.
     url = _URL.fullmatch(text)
     if url is not None:
         return _remote(text, url[1].lower(), url[2])
     if _SCP.fullmatch(text):
         return text
     if re.match(r"[^/]*:", text):
-        raise BadValue(f"{shown(text)} is neither a url nor a path", f"{_HINT}; a path with a colon begins with ./")
+        raise BadValue("is neither a url nor a path", f"{_HINT}; a path with a colon begins with ./")
     if text.startswith("~") and not re.match(r"~(?:/|$)", text):
         raise BadValue(f"{shown(text)}: only your own ~ is known", "write the absolute path")
     return text
@@ -50,11 +51,10 @@ def _remote(text: str, scheme: str, rest: str) -> str:
         raise BadValue(f"{scheme}:// is not a transport that is taken", _HINT)
     authority = rest.partition("/")[0]
     user, at, _ = authority.rpartition("@")
-    # The address itself is not repeated in these messages: it holds a credential.
     if at and (scheme == "https" or ":" in user):
         raise BadValue("holds credentials", "remove them from the url; git's own credential helpers are used")
     if not (_HTTPS if scheme == "https" else _SSH).fullmatch(rest):
-        raise BadValue(f"{shown(text)} is not a valid {scheme} url", _HINT)
+        raise BadValue(f"is not a valid {scheme} url", _HINT)
     return text
 
 

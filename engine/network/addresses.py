@@ -48,12 +48,10 @@ _IPV6_CLASSES = tuple(
         ("fc00::/7", "private"),
         ("64:ff9b:1::/48", "private"),
         ("ff00::/8", "multicast"),
-        ("2001:2::/48", "reserved"),
-        ("2001:10::/28", "reserved"),
-        ("2001:20::/28", "reserved"),
     )
 )
-_GLOBAL_UNICAST = IPv6Network("2000::/3")
+_PUBLIC_IPV6 = IPv6Network("2000::/3")
+_IETF_ASSIGNMENTS = IPv6Network("2001::/23")
 _NAT64 = IPv6Network("64:ff9b::/96")
 _IPV4_COMPATIBLE = IPv6Network("::/96")
 
@@ -93,13 +91,11 @@ def refused_class(address: str) -> str | None:
 def _class_of(address: _Address) -> str | None:
     if isinstance(address, IPv4Address):
         return next((name for network, name in _IPV4_CLASSES if address in network), None)
-    named = next((name for network, name in _IPV6_CLASSES if address in network), None)
-    if named is not None:
-        return named
-    embedded = _embedded(address)
-    if not embedded and address not in _GLOBAL_UNICAST:
-        return "reserved"
-    return next((name for inner in embedded if (name := _class_of(inner)) is not None), None)
+    if embedded := _embedded(address):
+        return next((name for inner in embedded if (name := _class_of(inner)) is not None), None)
+    if address not in _PUBLIC_IPV6:
+        return next((name for network, name in _IPV6_CLASSES if address in network), "reserved")
+    return "reserved" if address in _IETF_ASSIGNMENTS else None
 
 
 def _embedded(address: _Address) -> tuple[IPv4Address, ...]:
@@ -112,7 +108,7 @@ def _embedded(address: _Address) -> tuple[IPv4Address, ...]:
         return (address.sixtofour,)
     if address.teredo is not None:
         return address.teredo
-    if address in _NAT64 or address in _IPV4_COMPATIBLE:
+    if address in _NAT64 or (address in _IPV4_COMPATIBLE and int(address) > 1):
         return (IPv4Address(int(address) & 0xFFFFFFFF),)
     return ()
 

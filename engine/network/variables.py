@@ -28,7 +28,6 @@ def proxy_variables() -> dict[str, str]:
         **upper,
         **{name.lower(): value for name, value in upper.items()},
         "npm_config_proxy": proxy,
-        "npm_config_http_proxy": proxy,
         "npm_config_https_proxy": proxy,
         "npm_config_noproxy": local,
         "YARN_HTTP_PROXY": proxy,

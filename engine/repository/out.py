@@ -21,7 +21,7 @@ from engine.repository.mirror import Mirror, create_bare
 from engine.repository.shell import Shell
 from engine.state import locked, private_dir, state_dir
 
-NOTHING_CHANGED = 40
+_NOTHING_CHANGED, _REFUSED = 40, 41
 _HEADER_LIMIT = 64 * 1024
 _AGENT = {
     f"GIT_{role}_{what}": value
@@ -58,9 +58,11 @@ def collect(
     """
     arguments = (workspace, base, LEFTOVERS, message)
     done = shell.bash_to_file(target, script("surroundings", "collect"), *arguments, timeout=timeout)
-    if done.exit_code == NOTHING_CHANGED:
+    if done.exit_code == _NOTHING_CHANGED:
         target.unlink(missing_ok=True)
         return None
+    if done.exit_code == _REFUSED:
+        raise _refused(_complaint(done.err))
     if done.exit_code:
         raise RepositoryError(f"cannot collect the result: {hostgit.reason(done.err)}", "the container is kept")
     lines = done.err.decode(errors="replace").splitlines()

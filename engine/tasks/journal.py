@@ -131,6 +131,11 @@ def with_text(folder: Path, event: AnyEvent) -> AnyEvent:
     return msgspec.structs.replace(event, text=data.decode("utf-8", "replace"))
 
 
+def plain(event: Event) -> object:
+    """The event as plain data, for `json.dumps`."""
+    return msgspec.to_builtins(event)
+
+
 def encode(event: Event) -> bytes:
     """One event as its JSON line, without the newline."""
     return _encoder.encode(event)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import tomllib
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -49,7 +49,7 @@ def new_id() -> str:
     try:
         base = private_dir(tasks_dir())
         while True:
-            name = "".join(secrets.choice(_ALPHABET) for _ in range(6))
+            name = "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in os.urandom(6))
             try:
                 (base / name).mkdir(mode=0o700)
             except FileExistsError:

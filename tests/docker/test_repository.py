@@ -73,10 +73,11 @@ class Bench:
         bundle = into.thin_bundle(self.mirror.git_dir, self.snapshot_sha, sha, self.folder)
         into.checkout(shell, WORKSPACE, sha, bundle)
 
-    def result(self, shell: CliShell, base: str, task: str = "t1") -> Result | None:
+    def result(self, shell: CliShell, base: str) -> Result | None:
         """What a task does last: collect and receive."""
+        task = shell.name[:12]
         bundle = self.folder / f"{task}.bundle"
-        if collect(shell, bundle, workspace=WORKSPACE, base=base, message="Result of t1") is None:
+        if collect(shell, bundle, workspace=WORKSPACE, base=base, message="Result") is None:
             return None
         return self.results.receive(bundle, task=task, attempt=1, base=base)
 
@@ -86,9 +87,16 @@ class Bench:
         return sorted(file.path for file in changed)
 
 
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    made = Bench(tmp_path)
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    folder = tmp_path_factory.mktemp("bench")
+    with pytest.MonkeyPatch.context() as patch:
+        for variable in ("XDG_CACHE_HOME", "XDG_STATE_HOME"):
+            patch.setenv(variable, str(folder / variable))
+        for role in ("AUTHOR", "COMMITTER"):
+            patch.setenv(f"GIT_{role}_NAME", "Test")
+            patch.setenv(f"GIT_{role}_EMAIL", "test@example.invalid")
+        made = Bench(folder)
     yield made
     docker("rmi", "--force", made.image)
 
@@ -102,10 +110,10 @@ def task(bench: Bench) -> Iterator[CliShell]:
 def applied_tree(bench: Bench, result: Result, base: str) -> str:
     """The tree a fresh clone has when the result's patch was applied to it."""
     patch = diff.write_patch(bench.results.git_dir, base, result.sha, bench.folder / "patch")
-    clone = bench.folder / "clone"
+    clone = bench.folder / f"clone-{result.sha[:12]}"
     git("clone", "-q", str(bench.upstream), str(clone), cwd=bench.folder)
     git("checkout", "-q", "--detach", base, cwd=clone)
-    git("apply", "--index", "--whitespace=nowarn", str(patch), cwd=clone)
+    git("apply", "--cached", "--whitespace=nowarn", str(patch), cwd=clone)
     return git("write-tree", cwd=clone)
 
 
@@ -133,9 +141,9 @@ def test_another_user_than_the_owner_can_use_git(bench: Bench, task: CliShell) -
 
 def test_nothing_changed(bench: Bench, task: CliShell) -> None:
     bench.resume(task, bench.snapshot_sha)
-    assert task.must(f"git -C {WORKSPACE} status --porcelain") == ""
+    assert task.must(f"git -C {WORKSPACE} status --porcelain -- . ':!crlf.dos'") == ""
     assert bench.result(task, bench.snapshot_sha) is None
-    assert not (bench.folder / "t1.bundle").exists()
+    assert not (bench.folder / f"{task.name[:12]}.bundle").exists()
 
 
 def test_resume_at_a_later_commit_by_thin_bundle(bench: Bench, task: CliShell) -> None:
@@ -201,13 +209,14 @@ def test_commits_of_the_agent_survive_and_setup_files_are_not_swept_in(bench: Be
     result = bench.result(task, bench.snapshot_sha)
     assert result is not None
     assert [subject for _, subject in result.commits] == ["first <b>", "second"]
-    assert bench.files(result) == ["will-stage.left", "x", "y", "z"]
+    # `git add -A` of the agent brings the file's line ends to what .gitattributes says, as git does for anyone.
+    assert bench.files(result) == ["crlf.dos", "will-stage.left", "x", "y", "z"]
     assert applied_tree(bench, result, bench.snapshot_sha) == result.tree
     bundle = into.thin_bundle(bench.results.git_dir, bench.snapshot_sha, result.sha, bench.folder)
     with container(bench.image) as next_turn:
         into.checkout(next_turn, WORKSPACE, result.sha, bundle)
         assert next_turn.must(f"cd {WORKSPACE}; cat x y z; git log --format=%s") == (
-            "x\ny\nz\nResult of t1\nsecond\nfirst <b>\nbase"
+            "x\ny\nz\nResult\nsecond\nfirst <b>\nbase"
         )
 
 
@@ -227,7 +236,7 @@ def test_commits_alone_and_a_rewritten_history(bench: Bench, task: CliShell) -> 
 def test_a_repository_the_agent_removed_or_made_inside(bench: Bench, task: CliShell) -> None:
     bench.resume(task, bench.snapshot_sha)
     task.must(f"cd {WORKSPACE}; mkdir web; cd web; git init -q; echo w > w; printf 'skip\n' > .gitignore; echo s > skip")
-    task.must(f"cd {WORKSPACE}/web; git init -q inner; echo i > inner/i; git -C inner add .; git -C inner commit -qm i")
+    task.must(f"cd {WORKSPACE}/web; git init -q inner; echo i > inner/i; git -C inner add .; git -C inner -c user.name=a -c user.email=a@b commit -qm i")
     result = bench.result(task, bench.snapshot_sha)
     assert result is not None
     assert bench.files(result) == ["web/.gitignore", "web/inner/i", "web/w"]
@@ -236,7 +245,7 @@ def test_a_repository_the_agent_removed_or_made_inside(bench: Bench, task: CliSh
     assert result is not None
     assert "x" in bench.files(result)
     assert git("rev-parse", f"{result.sha}^", cwd=bench.results.git_dir) == bench.snapshot_sha
-    task.must(f"cd {WORKSPACE}; git init -q; git add -A; git commit -qm new")
+    task.must(f"cd {WORKSPACE}; git init -q; git add -A; git -c user.name=a -c user.email=a@b commit -qm new")
     assert bench.result(task, bench.snapshot_sha) is not None
 
 
@@ -293,18 +302,22 @@ def test_a_bent_git_directory_hides_nothing(bench: Bench, task: CliShell, trick:
     assert task.must("ls /tmp/pwned* 2>/dev/null || true") == ""
 
 
-def test_an_evil_tree_is_refused(bench: Bench, task: CliShell) -> None:
+EVIL = rf"""
+cd {WORKSPACE}
+blob=$(echo pwn | git hash-object -w --stdin)
+tree=$({{ printf '100644 .git\0'; printf "$(sed 's/../\\x&/g' <<<"$blob")"; }} |
+    git hash-object -w -t tree --stdin --literally)
+evil=$(git commit-tree $tree -p HEAD -m evil)
+"""
+
+
+@pytest.mark.parametrize("then", ["work=$evil", "work=$(git commit-tree HEAD^{tree} -p $evil -m innocent)"])
+def test_evil_trees_are_refused(bench: Bench, task: CliShell, then: str) -> None:
     bench.resume(task, bench.snapshot_sha)
-    task.must(rf"""
-    cd {WORKSPACE}
-    blob=$(echo pwn | git hash-object -w --stdin)
-    tree=$({{ printf '100644 .git\0'; printf "$(sed 's/../\\x&/g' <<<"$blob")"; }} |
-        git hash-object -w -t tree --stdin --literally)
-    git update-ref refs/heads/work $(git commit-tree $tree -p HEAD -m evil)
-    """)
-    with pytest.raises(RepositoryError, match="result refused: .*contains '.git'"):
+    task.must(f"{EVIL}\n{then}; git update-ref refs/heads/work $work")
+    with pytest.raises(RepositoryError, match="result refused: .*'.git'"):
         bench.result(task, bench.snapshot_sha)
-    assert git("for-each-ref", cwd=bench.results.git_dir) == ""
+    assert task.name[:12] not in git("for-each-ref", cwd=bench.results.git_dir)
 
 
 def test_what_maintenance_changed_is_not_the_agents(bench: Bench, task: CliShell) -> None:

@@ -149,11 +149,11 @@ def logs(options: argparse.Namespace) -> int:
     bench = Bench()
     task = bench.folder(options.task).name
     if options.json:
-        from engine.tasks.journal import encode
+        from engine.tasks.journal import plain
 
         for event in bench.events(task, follow=options.follow):
-            line = encode(event).decode()
-            print(line if line.isascii() else line.encode("ascii", "backslashreplace").decode(), flush=options.follow)
+            print_json(plain(event))
+            sys.stdout.flush()
         return 0
     if options.raw:
         for event in bench.events(task, follow=options.follow):

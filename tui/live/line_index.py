@@ -89,7 +89,7 @@ class LineIndex:
         data, at = b"", 0
         while len(found) < last - first:
             newline = data.find(b"\n", at)
-            if newline < 0 and position + at < self.size and not (at == 0 and len(data) >= SHOWN):
+            if newline < 0 and (at or not data):
                 position += at
                 data, at = os.pread(descriptor, min(BLOCK, self.size - position), position), 0
                 if not data:

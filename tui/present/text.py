@@ -8,8 +8,10 @@ Only `clean_output` keeps one kind of sequence, the colours of a program's outpu
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-from textual.content import Content
+if TYPE_CHECKING:
+    from textual.content import Content
 
 # Long runs of combining marks on one letter hang terminals; four are more than any written language stacks.
 _MARKS = "\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u0610-\u061a\u064b-\u065f\u0e31\u0e34-\u0e3a\u0e47-\u0e4e"
@@ -81,4 +83,6 @@ def one_line(text: str, limit: int = 500) -> str:
 
 def content(*parts: str | tuple[str, str]) -> Content:
     """Content of cleaned text for widgets that take Content: strings, or pairs of text and Textual style."""
+    from textual.content import Content
+
     return Content.assemble(*(clean(part) if isinstance(part, str) else (clean(part[0]), part[1]) for part in parts))

@@ -1,13 +1,16 @@
 # collect.sh WORKSPACE BASE RECORD MESSAGE: the result as a bundle on stdout, without what BASE has.
 # refs/heads/result is a commit with exactly what the work tree holds now, on top of the agent's own commits
-# (refs/heads/agent) when they descend from BASE. Exit code 40 and no output: nothing changed.
+# (refs/heads/agent) when they descend from BASE. Exit code 40 and no output:
+# nothing changed; 41: the agent's commit has paths that git does not check out.
 workspace=$1 base=$2 record=$3 message=$4
 nothing_changed=40
+refused=41
 cd "$workspace" || exit 1
 own_git_directory "$base"
 
 head=$(theirs rev-parse --quiet --verify 'HEAD^{commit}' 2>/dev/null) || head=
-if [ -n "$head" ] && git merge-base --is-ancestor "$base" "$head" 2>/dev/null && git read-tree "$head" 2>/dev/null; then
+if [ -n "$head" ] && git merge-base --is-ancestor "$base" "$head" 2>/dev/null; then
+    git read-tree "$head" || exit $refused
     parent=$head
 elif git read-tree "$base" 2>/dev/null; then
     parent=$base

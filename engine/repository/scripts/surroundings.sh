@@ -46,8 +46,9 @@ own_git_directory() {
     ((${#1} == 64)) && format=sha256
     if [ $format = sha1 ]; then git init --quiet "$own"; else git init --quiet --object-format=$format "$own"; fi ||
         fail "git init failed in $own"
-    objects=$(theirs rev-parse --git-path objects 2>/dev/null) && [ -d "$objects" ] &&
-        printf '%s\n' "$objects" >"$own/.git/objects/info/alternates"
+    # Where the repository's configuration is broken, git says nothing; the usual place is right then.
+    objects=$(theirs rev-parse --git-path objects 2>/dev/null) || objects=$workspace/.git/objects
+    [ ! -d "$objects" ] || printf '%s\n' "$objects" >"$own/.git/objects/info/alternates"
     shallow=$(theirs rev-parse --git-path shallow 2>/dev/null) && [ -f "$shallow" ] && cp "$shallow" "$own/.git/shallow"
     export GIT_DIR=$own/.git GIT_WORK_TREE=$workspace GIT_INDEX_FILE=$own/index
     git config core.fileMode true && git config core.symlinks true && git config core.ignoreCase false

@@ -30,7 +30,7 @@ def test_the_nearest_file_upwards(tmp_path: Path) -> None:
 
 
 def test_nothing_found(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="^no fumehood") as caught:
+    with pytest.raises(UsageError, match=r"no fumehood\.toml") as caught:
         find(None, tmp_path)
     assert "fumehood init" in caught.value.hint
 

@@ -428,6 +428,7 @@ def test_home_and_folder_of_a_local_repository(isolated_home: Path) -> None:
         "https://token@h/x",
         "https://h",
         "https://h/x?token=a",
+        "u:p@h:x",
         "git://h/x",
         "HTTPS://u:p@h/x",
         "example.org:a/b",
@@ -441,7 +442,7 @@ def test_repository_urls_that_are_refused(url: str) -> None:
     (error,) = errors(f'[repository]\nurl = "{url}"')
     assert error.startswith("repository.url: ")
     assert "u:p" not in error
-    assert "token@" not in error
+    assert "token" not in error
 
 
 @given(st.binary(max_size=400))

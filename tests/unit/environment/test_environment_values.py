@@ -97,3 +97,7 @@ def test_every_key_of_a_valid_text_has_a_line(data: dict[str, object], multiline
 @given(st.text(alphabet="[]{}.=\"'\\#\na1 ", max_size=300))
 def test_any_text_is_scanned(text: str) -> None:
     scan(text)
+
+
+def test_a_line_of_many_words_is_no_key() -> None:
+    assert len(scan('"x" ' * 20_000).lines) <= 16

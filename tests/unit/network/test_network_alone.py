@@ -1,0 +1,61 @@
+"""`python -m engine.network`: a gateway without the rest, and its policy file."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from engine.errors import UsageError
+from engine.network.__main__ import load_policy
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_it_serves_and_prints_a_line_a_request(tmp_path: Path) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text('mode = "limited"\nallow = ["x.org"]\n')
+    path = tmp_path / "private" / "socket" / "g.sock"
+    path.parent.parent.mkdir(mode=0o700)
+    command = [sys.executable, "-m", "engine.network", "--policy", str(policy), "--socket", str(path)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        with socket.socket(socket.AF_UNIX) as client:
+            while client.connect_ex(str(path)) != 0:
+                assert process.poll() is None
+                time.sleep(0.02)
+            client.sendall(b"CONNECT evil.test:443 HTTP/1.1\r\nHost: evil.test\r\n\r\n")
+            assert client.recv(65536).startswith(b"HTTP/1.1 403")
+        assert process.stdout is not None
+        record = json.loads(process.stdout.readline())
+        assert (record["host"], record["decision"]) == ("evil.test", "denied")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("mode = 3", "unknown network mode"),
+        ("mode = ", "policy.toml"),
+        ('alow = ["x.org"]', "unknown key 'alow'"),
+        ('allow = "x.org"', "not a list"),
+        ("allow = [1]", "not a list"),
+        ('allow = ["*"]', "names no host"),
+    ],
+)
+def test_a_policy_file_is_read_strictly(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=words):
+        load_policy(path)
+
+
+def test_a_missing_policy_file(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="nosuch"):
+        load_policy(tmp_path / "nosuch.toml")
