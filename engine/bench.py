@@ -16,8 +16,8 @@ from engine.tasks.spec import CANCEL
 
 if TYPE_CHECKING:
     from engine.cache.decision import Explanation, Snapshot
-    from engine.environment.problem import Problem
     from engine.environment.model import Environment
+    from engine.environment.problem import Problem
     from engine.repository.diff import DiffStat
     from engine.repository.publish import ApplyOutcome
     from engine.tasks.detach import Supervisor
@@ -101,15 +101,18 @@ class Bench:
         """
         import time
 
-        from engine.agents import NAMES
+        from engine.agents import agent as agent_named
+        from engine.agents import agent_settings
         from engine.tasks import events as ev
         from engine.tasks.detach import Supervisor as Process
         from engine.tasks.journal import Journal
         from engine.tasks.spec import TaskSpec, new_id
 
         agent = agent or environment.agent.use
-        if agent not in NAMES:
-            raise UsageError(f"unknown agent {agent!r}", f"known agents: {', '.join(NAMES)}")
+        missing = agent_named(agent).check(agent_settings(environment), environment.directory)
+        if missing:
+            raise UsageError(f"agent {agent} cannot start: {'; '.join(missing)}")
+        _refuse_unsupported(environment)
         if not 1 <= attempts <= 4:
             raise UsageError(f"--attempts {attempts} is out of range", "use 1 to 4")
         if not prompt.strip():
@@ -259,9 +262,7 @@ class Bench:
         environment = self.environment(state.environment_path)
         source = Source.from_url(environment.repository.url, environment.path.parent)
         if source.kind != "local":
-            raise EngineError(
-                f"{source.url} is not a local checkout", f"pipe it: fumehood diff {state.id} | git apply"
-            )
+            raise EngineError(f"{source.url} is not a local checkout", f"pipe it: fumehood diff {state.id} | git apply")
         outcome = apply(self.patch(state.id, attempt), Path(source.url), preflight=preflight)
         if outcome.applied and state.status == "ready":
             journal = Journal(self.folder(state.id))
@@ -298,9 +299,7 @@ class Bench:
         found = snapshots.everything(client)
         using = snapshots.users(client, found)
         ttl = {entry.environment.id: entry.environment.cache.ttl for entry in self.environments() if entry.environment}
-        return [
-            CacheEntry(s, s.created_at + ttl.get(s.environment, 12 * 3600), tuple(using[s.image])) for s in found
-        ]
+        return [CacheEntry(s, s.created_at + ttl.get(s.environment, 12 * 3600), tuple(using[s.image])) for s in found]
 
     def cache_reset(self, environment: Environment) -> str:
         """Invalidate the environment's snapshots (SPEC C4); returns what happened in one line."""
@@ -329,7 +328,6 @@ class Bench:
         sample = "python-pip"
         return self.environment(str(from_folder(sample_envs_dir() / sample, data_dir() / "demo" / sample)))
 
-
     def image_list(self) -> list[Any]:
         """The images of the engine, newest first."""
         from engine.containers import images
@@ -342,3 +340,20 @@ class Bench:
         from engine.containers.bootstrap import bootstrap
 
         return bootstrap(progress, suite=suite, extra_packages=packages)
+
+
+def _refuse_unsupported(environment: Environment) -> None:
+    """What this version reads but cannot do yet is refused, never passed over in silence (SPEC E2)."""
+    unsupported = {
+        "setup.auto": environment.setup.auto,
+        "image.build": bool(environment.image.build),
+        "start.script": bool(environment.start.script.strip()),
+        "versions": bool(environment.versions),
+        "secrets": bool(environment.secrets),
+    }
+    named = [key for key, used in unsupported.items() if used]
+    if named:
+        raise UsageError(
+            f"{environment.path}: {', '.join(named)}: this version cannot do that yet",
+            "remove it; a setup script can do most of it",
+        )

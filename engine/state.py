@@ -13,8 +13,8 @@ from engine.errors import EngineError
 
 
 def _xdg(variable: str, default: str) -> Path:
-    base = os.environ.get(variable, "")
-    return (Path(base) if os.path.isabs(base) else Path.home() / default) / "fumehood"
+    base = Path(os.environ.get(variable, ""))
+    return (base if base.is_absolute() else Path.home() / default) / "fumehood"
 
 
 def config_dir() -> Path:
@@ -57,8 +57,8 @@ def socket_dir(name: str) -> Path:
 
     `$XDG_RUNTIME_DIR` when there is one, else a folder of this user's in /tmp that nobody else can have made.
     """
-    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    base = Path(runtime) / "fumehood" if os.path.isabs(runtime) else Path(f"/tmp/fumehood-{os.getuid()}")
+    runtime = Path(os.environ.get("XDG_RUNTIME_DIR", ""))
+    base = runtime / "fumehood" if runtime.is_absolute() else Path(f"/tmp/fumehood-{os.getuid()}")
     base.mkdir(mode=0o700, parents=True, exist_ok=True)
     if base.is_symlink() or base.stat().st_uid != os.getuid():
         raise EngineError(f"{base} belongs to someone else", "remove it, or set XDG_RUNTIME_DIR")

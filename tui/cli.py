@@ -1,4 +1,4 @@
-"""The command line: `fumehood` opens the workbench, `fumehood VERB` does one thing. Thin: verbs are in `tui.commands`."""
+"""The command line: `fumehood` opens the workbench, `fumehood VERB` does one thing (its function in `tui.commands`)."""
 
 from __future__ import annotations
 

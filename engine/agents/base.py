@@ -52,7 +52,14 @@ class Ended:
 
 # What an adapter may yield: the life of commands, the end, and journal events that need no number of ours.
 Told = (
-    ev.Message | ev.Reasoning | ev.Plan | ev.FileChanged | ev.ToolStarted | ev.ToolFinished | ev.Usage | ev.Notice
+    ev.Message
+    | ev.Reasoning
+    | ev.Plan
+    | ev.FileChanged
+    | ev.ToolStarted
+    | ev.ToolFinished
+    | ev.Usage
+    | ev.Notice
     | ev.Error
 )
 Yielded = Started | Output | Finished | Ended | Told
@@ -116,8 +123,8 @@ class Agent(Protocol):
     name: str
     capabilities: Capabilities
 
-    def check(self, job: Job) -> list[str]:
-        """What is missing for this job, each with what to do about it; empty when it can start."""
+    def check(self, settings: Mapping[str, Any], environment_dir: Path) -> list[str]:
+        """What is missing for a run with these settings, each with what to do; empty when it can start."""
         ...
 
     def start(self, job: Job) -> AsyncIterator[Yielded]:

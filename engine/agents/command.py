@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
 
 from engine.agents.base import Capabilities, Chunk, Ended, Finished, Job, Output, Started, Yielded
 
@@ -19,7 +21,7 @@ class CommandAgent:
     name = "command"
     capabilities = Capabilities(where="container", live_output=True, resume=False)
 
-    def check(self, job: Job) -> list[str]:
+    def check(self, settings: Mapping[str, Any], environment_dir: Path) -> list[str]:
         """Nothing is needed on the host."""
         return []
 

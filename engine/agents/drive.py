@@ -19,15 +19,17 @@ _POLL = 0.1
 class ContainerTerminal:
     """The agent's way into its container; a thread a command, never more output in memory than it can take."""
 
-    def __init__(self, container: Container, stop: threading.Event) -> None:
+    def __init__(self, container: Container, stop: threading.Event, variables: Mapping[str, str] | None = None) -> None:
         self._container = container
         self._stop = stop
+        self._variables = variables or {}
 
     async def run(
         self, argv: Sequence[str], *, cwd: str = "", env: Mapping[str, str] | None = None, stdin: bytes = b""
     ) -> AsyncIterator[Chunk | Exit]:
         """See `engine.agents.base.Terminal`."""
         loop = asyncio.get_running_loop()
+        variables = {**self._variables, **(env or {})}
         queue: asyncio.Queue[Chunk | Exit | EngineError] = asyncio.Queue()
         room = threading.Semaphore(_CHUNKS_WAITING)
         gone = threading.Event()
@@ -44,7 +46,7 @@ class ContainerTerminal:
 
         def work() -> None:
             try:
-                ended = self._container.exec(argv, sink, cwd=cwd, env=env, stdin=stdin, stop=self._stop)
+                ended = self._container.exec(argv, sink, cwd=cwd, env=variables, stdin=stdin, stop=self._stop)
                 put(Exit(ended.code))
             except EngineError as error:
                 put(error)

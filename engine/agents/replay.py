@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,17 +40,17 @@ class ReplayAgent:
     name = "replay"
     capabilities = Capabilities(where="host", live_output=True, resume=True)
 
-    def check(self, job: Job) -> list[str]:
+    def check(self, settings: Mapping[str, Any], environment_dir: Path) -> list[str]:
         """The plan must be there and make sense before anything is started."""
         try:
-            load_plan(_plan_path(job))
+            load_plan(_plan_path(settings, environment_dir))
         except UsageError as error:
             return [str(error)]
         return []
 
     async def start(self, job: Job) -> AsyncIterator[Yielded]:
         """Go through the steps from the session's number to the next `final`."""
-        steps = load_plan(_plan_path(job))
+        steps = load_plan(_plan_path(job.settings, job.environment_dir))
         first = int(job.session) if job.session.isdigit() else 0
         if first >= len(steps):
             first = 0
@@ -117,11 +117,11 @@ async def _capture(job: Job, script: str, path: str, stdin: bytes = b"") -> tupl
     return code, bytes(data)
 
 
-def _plan_path(job: Job) -> Path:
-    plan = job.settings.get("plan") or ""
+def _plan_path(settings: Mapping[str, Any], environment_dir: Path) -> Path:
+    plan = settings.get("plan") or ""
     if not plan:
         raise UsageError("agent replay needs a plan", 'set [agent] plan = "replay.json" in the environment file')
-    return job.environment_dir / plan
+    return environment_dir / plan
 
 
 def load_plan(path: Path) -> list[dict[str, Any]]:

@@ -31,9 +31,7 @@ class Key:
     lines: Mapping[str, list[str]]
 
 
-def cache_key(
-    environment: Environment, *, image_id: str, repository: str, secret_values: Mapping[str, bytes]
-) -> Key:
+def cache_key(environment: Environment, *, image_id: str, repository: str, secret_values: Mapping[str, bytes]) -> Key:
     """The key of this environment as it stands.
 
     Commits, network settings, resources and the agent are not part of it (SPEC C2).

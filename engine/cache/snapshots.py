@@ -70,9 +70,7 @@ def explain(client: docker.APIClient, environment: Environment, key: Key) -> Exp
 
 def store(container: Container, snapshot: Snapshot) -> str:
     """Commit the container as `snapshot`; returns the image id."""
-    return container.commit(
-        f"fumehood/{snapshot.environment}", snapshot.key.digest[:12], to_labels(snapshot, owner())
-    )
+    return container.commit(f"fumehood/{snapshot.environment}", snapshot.key.digest[:12], to_labels(snapshot, owner()))
 
 
 def reset(environment_id: str) -> None:

@@ -43,10 +43,13 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """What to create. `network` is "none" or "container:ID"; there is no other kind (DESIGN decision 3)."""
+    """What to create from the image with the id `image`, which people know as `image_name`.
+
+    `network` is "none" or "container:ID"; there is no other kind (DESIGN decision 3)."""
 
     image: str
     name: str
+    image_name: str
     labels: Mapping[str, str]
     limits: Limits
     env: Mapping[str, str] = field(default_factory=dict)
@@ -60,10 +63,13 @@ class Spec:
 class Container:
     """A container of ours, by id. All calls may be made from any thread."""
 
-    def __init__(self, client: docker.APIClient, container_id: str, image: str = "") -> None:
+    def __init__(
+        self, client: docker.APIClient, container_id: str, image: str = "", image_name: str = "of this container"
+    ) -> None:
         self.client = client
         self.id = container_id
         self.image = image
+        self.image_name = image_name
 
     def start(self) -> None:
         """Start it; its only process is the init and a sleep."""
@@ -121,7 +127,7 @@ class Container:
             raise ContainerError(f"a step in container {self.id[:12]} did not end within {timeout:g} s")
         if ended.code in (126, 127) and b"executable file not found" in bytes(out) + bytes(err):
             raise ContainerError(
-                f"image {self.image or 'of this container'} has no bash",
+                f"image {self.image_name} has no bash",
                 "use an image with bash and git, or make one with `fumehood image bootstrap`",
             )
         return Output(ended.code, bytes(out), bytes(err))
@@ -243,7 +249,7 @@ def create(client: docker.APIClient, spec: Spec) -> Container:
         # Without its own name in /etc/hosts, every look-up of it waits for a resolver that is not there.
         extra_hosts={HOSTNAME: "127.0.1.1"} if spec.network == "none" else None,
     )
-    with translated(f"creating a container of {spec.image}"):
+    with translated(f"creating a container of {spec.image_name}"):
         answer = client.create_container(
             image=spec.image,
             name=spec.name,
@@ -257,7 +263,7 @@ def create(client: docker.APIClient, spec: Spec) -> Container:
             healthcheck={"test": ["NONE"]},
             host_config=host_config,
         )
-    return Container(client, answer["Id"], spec.image)
+    return Container(client, answer["Id"], spec.image, spec.image_name)
 
 
 def labelled(client: docker.APIClient, labels: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -80,9 +80,7 @@ def run(
     return Exit(code, seconds, timed_out=code is None and late and not stopped, stopped=code is None and stopped)
 
 
-def _pump(
-    connection: Any, stdin: bytes, sink: Sink, deadline: float | None, stop: threading.Event | None
-) -> bool:
+def _pump(connection: Any, stdin: bytes, sink: Sink, deadline: float | None, stop: threading.Event | None) -> bool:
     """Move bytes both ways until the stream ends (True), the deadline passes or `stop` is set (False)."""
     raw: socket.socket = getattr(connection, "_sock", connection)
     raw.setblocking(False)

@@ -21,6 +21,8 @@ def initial(folder: Path) -> dict[str, Any]:
         data["setup"] = {"script": found.setup_script}
         data["maintenance"] = {"script": found.maintenance_script, "watch": list(found.watch)}
     data["network"] = {"agent": "off"}
+    # Runs the prompt as a shell line: works everywhere, and shows that the environment does.
+    data["agent"] = {"use": "command"}
     return data
 
 

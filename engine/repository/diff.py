@@ -13,7 +13,7 @@ from engine.repository import hostgit
 
 # The patch must be taken by `git apply` exactly as it is, whatever the user's git is set to (SECURITY-CASES G11).
 _PATCH = (
-    "diff", "--binary", "--full-index", "-M", "--no-ext-diff", "--no-textconv", "--no-color", "--no-relative",
+    "diff", "--binary", "--full-index", "--no-ext-diff", "--no-textconv", "--no-color", "--no-relative",
     "--submodule=short", "--src-prefix=a/", "--dst-prefix=b/", "--unified=3",
 )  # fmt: skip
 
@@ -58,15 +58,17 @@ class DiffStat:
 
 def diff_bytes(git_dir: Path, base: str, sha: str, paths: Sequence[str] = ()) -> bytes:
     """The patch from `base` to `sha`, of `paths` only if some are given, for `git apply`."""
-    return hostgit.out(*_PATCH, base, sha, *_limited(paths), git_dir=git_dir, failure=_failure(base, sha))
+    arguments = (*_PATCH, _renames(git_dir, base, sha), base, sha, *_limited(paths))
+    return hostgit.out(*arguments, git_dir=git_dir, failure=_failure(base, sha))
 
 
 def write_patch(git_dir: Path, base: str, sha: str, target: Path) -> Path:
     """The patch from `base` to `sha` written to the file `target`, whole or not at all; of any size."""
+    arguments = (*_PATCH, _renames(git_dir, base, sha), base, sha, "--")
     descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            done = hostgit.run(*_PATCH, base, sha, "--", git_dir=git_dir, stdout=file)
+            done = hostgit.run(*arguments, git_dir=git_dir, stdout=file)
         if done.exit_code:
             raise RepositoryError(f"{_failure(base, sha)}: {done.reason}")
         return Path(name).replace(target)
@@ -91,6 +93,13 @@ def stat(git_dir: Path, base: str, sha: str, paths: Sequence[str] = ()) -> DiffS
         else:
             files.append(_file(field, fields, *changes[len(files)]))
     return DiffStat(tuple(files), sum(file.added for file in files), sum(file.removed for file in files))
+
+
+def _renames(git_dir: Path, base: str, sha: str) -> str:
+    """The option for renames: `git apply` does not take every patch that renames a symbolic link (`a` to `a/a`)."""
+    arguments = ("diff", "--raw", "-z", "-M", "--diff-filter=R", base, sha, "--")
+    renamed = hostgit.out(*arguments, git_dir=git_dir, failure=_failure(base, sha))
+    return "--no-renames" if b":120000 " in renamed else "-M"
 
 
 def _file(field: bytes, fields: Iterator[bytes], old_mode: str, new_mode: str, status: str) -> FileStat:

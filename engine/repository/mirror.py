@@ -233,6 +233,8 @@ class Mirror:
     def _by_sha(self, prefix: str) -> str:
         whole = _SHA.fullmatch(prefix)
         full = [prefix] if whole else self._git("rev-parse", f"--disambiguate={prefix}").decode().split()
+        if not full:
+            raise self._unknown(f"{self.source.url} has no commit, branch or tag {prefix}", prefix)
         checked = self._git("cat-file", "--batch-check", stdin="\n".join(full).encode() + b"\n").decode()
         kinds = dict(line.split()[:2] for line in checked.split("\n") if line)
         commits = [sha for sha in full if kinds[sha] == "commit"]

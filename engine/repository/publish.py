@@ -3,7 +3,8 @@
 Only `git apply` writes there: it refuses names outside the checkout, inside `.git` and behind symbolic links before it
 writes anything (SECURITY-CASES G05). A patch that fits is applied to the work tree alone, the index stays as it is. One
 that does not fit is merged (`--3way`) if that is wanted: what merges is applied and staged, the rest gets conflict
-markers; git does that for all files or for none.
+markers; git does that for all files or for none. With `--3way` git looks for symbolic links in the index only and would
+write through an untracked one, so that case is refused here.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def apply(patch: Path, checkout: Path, *, preflight: bool = False, three_way: bo
         if done.exit_code == 0:
             return ApplyOutcome(True, "success", f"applied to {top}: {len(paths)} files")
         return ApplyOutcome(False, "partial", f"git stopped while it wrote: {done.reason}")
-    if three_way and not preflight:
+    if three_way and not preflight and not any(_behind_link(top, path) for path in paths):
         merged = _git(top, *_APPLY, "--3way", "--", str(patch))
         if merged.exit_code == 0:
             return ApplyOutcome(True, "success", f"merged into {top} and staged: {len(paths)} files")
@@ -93,11 +94,18 @@ def _paths(patch: Path, top: Path) -> tuple[str, ...] | None:
     """The files the patch would change; None when git cannot read it."""
     if patch.stat().st_size == 0:
         return ()
-    listed = _git(top, *_APPLY, "--numstat", "-z", "--", str(patch))
-    if listed.exit_code:
-        return None
-    fields = listed.out.split(b"\0")[:-1]
-    return tuple(os.fsdecode(field.split(b"\t", 2)[2]) for field in fields)
+    names: dict[str, None] = {}
+    for direction in ((), ("--reverse",)):  # the names after, then those before: of a rename each side is listed once
+        listed = _git(top, *_APPLY, *direction, "--numstat", "-z", "--", str(patch))
+        if listed.exit_code:
+            return None
+        names |= dict.fromkeys(os.fsdecode(field.split(b"\t", 2)[2]) for field in listed.out.split(b"\0")[:-1])
+    return tuple(names)
+
+
+def _behind_link(top: Path, path: str) -> bool:
+    """Whether a folder on the way to `path` is a symbolic link in the work tree."""
+    return any((top / folder).is_symlink() for folder in Path(path).parents)
 
 
 def _complained(paths: tuple[str, ...], checked: hostgit.Finished) -> tuple[str, ...]:

@@ -7,11 +7,6 @@ import sys
 from pathlib import Path
 
 # What every task needs, imported while the command line is still reading its arguments.
-import engine.cache.snapshots
-import engine.containers.endpoint
-import engine.environment.load
-import engine.tasks.attempt
-import engine.tasks.prepare
 from engine.tasks.supervisor import supervise
 
 

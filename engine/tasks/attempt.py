@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from engine.agents import agent as agent_named
+from engine.agents import agent_settings
 from engine.agents.base import Agent, Ended, Job
 from engine.agents.drive import ContainerTerminal, drive
 from engine.containers.container import Container, create
 from engine.errors import NetworkError, PhaseFailed
 from engine.repository import diff, into, out
 from engine.tasks import events as ev
-from engine.tasks.outlet import PUBLIC, outlet
+from engine.tasks.outlet import PUBLIC, agent_policy, outlet
 from engine.tasks.prepare import Base
 from engine.tasks.recorder import phase, skipped
 from engine.tasks.scripted import run_script
 from engine.tasks.scripts import SELF_TEST_OFF
 from engine.tasks.work import Work
 
-def attempt(work: Work, base: Base, run: int) -> bool:
-    """Run one attempt to its result; True when the agent completed.
+
+def attempt(work: Work, base: Base, run: int) -> Ended:
+    """Run one attempt to its result: how the agent ended.
 
     Raises:
         PhaseFailed, Cancelled: the attempt has no result.
@@ -41,7 +45,7 @@ def attempt(work: Work, base: Base, run: int) -> bool:
         except PhaseFailed:
             keep = True
             raise
-        return ended.status == "completed"
+        return ended
     finally:
         if keep:
             container.stop()
@@ -70,7 +74,7 @@ def _prove(work: Work, report: str, run: int) -> None:
     """Journal the self-test; an agent never starts in a container that failed it (SPEC T2, N2)."""
     findings = [line for line in report.splitlines() if line.startswith(("ok ", "bad "))]
     ok = bool(findings) and all(line.startswith("ok ") for line in findings)
-    work.recorder.emit(ev.NetworkProven(mode="off", ok=ok, checks=findings, run=run))
+    work.recorder.emit(ev.NetworkProven(mode=work.environment.network.agent, ok=ok, checks=findings, run=run))
     if not ok:
         raise NetworkError(f"the container is not cut off from the network: {'; '.join(findings) or 'no answer'}")
 
@@ -105,33 +109,39 @@ def _maintenance(work: Work, container: Container, run: int) -> bool:
 
 
 def _agent(work: Work, container: Container, agent: Agent, run: int) -> Ended:
-    """Let the agent work; its end is journalled once, whatever happens."""
+    """Let the agent work within its network policy; its end is journalled once, whatever happens."""
     settings = work.environment.agent
-    job = Job(
-        prompt=work.spec.prompt,
-        workdir=work.workdir,
-        terminal=ContainerTerminal(container, work.stop),
-        home=work.folder / "agent",
-        environment_dir=work.environment.path.parent,
-        settings={"command": settings.command, "plan": settings.plan},
-    )
-    with phase(work.recorder, "agent", run):
+    with phase(work.recorder, "agent", run), _agent_network(work, container, run) as variables:
         started = time.monotonic()
         where = agent.capabilities.where
-        work.recorder.emit(ev.RunStarted(agent=agent.name, prompt=job.prompt, where=where, run=run))
+        work.recorder.emit(ev.RunStarted(agent=agent.name, prompt=work.spec.prompt, where=where, run=run))
+        job = Job(
+            prompt=work.spec.prompt,
+            workdir=work.workdir,
+            terminal=ContainerTerminal(container, work.stop, variables),
+            home=work.folder / "agent",
+            environment_dir=work.environment.directory,
+            settings=agent_settings(work.environment),
+        )
         ended, limited = Ended("failed", reason="the container went away"), False
         try:
-            if problems := agent.check(job):
-                ended = Ended("failed", reason="; ".join(problems))
-            else:
-                ended, limited = drive(
-                    agent, job, work.recorder, run=run, time_limit=settings.timeout, stop=work.stop
-                )
+            ended, limited = drive(agent, job, work.recorder, run=run, time_limit=settings.timeout, stop=work.stop)
         finally:
             _finished(work, ended, limited, run, time.monotonic() - started)
         if limited:
             container.restart()
     return ended
+
+
+@contextmanager
+def _agent_network(work: Work, container: Container, run: int) -> Iterator[Mapping[str, str]]:
+    """What the agent may reach (SPEC N1): nothing unless the environment says so; no relay exists then."""
+    policy = agent_policy(work.environment)
+    if policy.mode == "off":
+        yield {}
+        return
+    with outlet(work, container, "agent", policy, run=run) as way_out:
+        yield way_out.variables
 
 
 def _finished(work: Work, ended: Ended, limited: bool, run: int, seconds: float) -> None:

@@ -147,9 +147,7 @@ class TaskState:
 
     def _phase(self, event: ev.PhaseStarted | ev.PhaseFinished) -> None:
         self.phase = event.phase
-        current = next(
-            (p for p in reversed(self.phases) if p.name == event.phase and p.attempt == event.run), None
-        )
+        current = next((p for p in reversed(self.phases) if p.name == event.phase and p.attempt == event.run), None)
         if current is None or isinstance(event, ev.PhaseStarted):
             current = PhaseState(event.phase, event.run, started_at=event.ts)
             self.phases.append(current)
@@ -211,7 +209,13 @@ def status_json(state: TaskState, *, answers: bool = True) -> dict[str, object]:
             "key": cache.key,
         },
         "phases": [
-            {"name": p.name, "attempt": p.attempt, "status": p.status, "reason": p.reason, "seconds": round(p.seconds, 3)}
+            {
+                "name": p.name,
+                "attempt": p.attempt,
+                "status": p.status,
+                "reason": p.reason,
+                "seconds": round(p.seconds, 3),
+            }
             for p in state.phases
         ],
         "attempts": [_attempt_json(a, answers) for a in state.attempts],

@@ -8,16 +8,20 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.containers.container import Container, Limits, Mount, create
 from engine.errors import NetworkError
 from engine.network import relay
 from engine.network.gateway import Gateway, RequestRecord
-from engine.network.policy import Policy
+from engine.network.policy import Policy, make_policy
 from engine.network.variables import proxy_variables
 from engine.state import socket_dir
 from engine.tasks import events as ev
 from engine.tasks.work import Work
+
+if TYPE_CHECKING:
+    from engine.environment.model import Environment
 
 # Setup and maintenance reach the public internet, never the host, its networks or metadata (SPEC N1).
 PUBLIC = Policy(mode="full")
@@ -30,6 +34,16 @@ class Outlet:
     """An open way out: the variables that lead programs to it."""
 
     variables: Mapping[str, str]
+
+
+def agent_policy(environment: Environment) -> Policy:
+    """What the environment lets its agent reach (SPEC N1, N3).
+
+    Raises:
+        UsageError: an entry of the allowlist or denylist is unusable.
+    """
+    network = environment.network
+    return make_policy(network.agent, allow=network.allow, deny=network.deny, methods=network.methods or None)
 
 
 @contextmanager
@@ -113,7 +127,7 @@ def _interpreter(container: Container) -> relay.Interpreter:
         if f"/{interpreter}\n" in found:
             return interpreter
     raise NetworkError(
-        f"image {container.image} has neither python3 nor perl, which the relay to the network needs",
+        f"image {container.image_name} has neither python3 nor perl, which the relay to the network needs",
         "install one of them in the image (Debian: perl-base)",
     )
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from engine.cache import snapshots
 from engine.cache.decision import Explanation, Snapshot
-from engine.durations import words
 from engine.cache.key import Key, cache_key
 from engine.containers import images
 from engine.containers.container import Container, Mount, create
+from engine.durations import words
 from engine.errors import ContainerError, RepositoryError
 from engine.repository import into
 from engine.state import locked
@@ -146,6 +146,11 @@ def _build(work: Work, image_id: str, key: Key, decision: Explanation) -> Base:
 
 
 def _clone(work: Work, container: Container, sha: str) -> None:
+    if container.bash("type -P git").exit_code:
+        raise ContainerError(
+            f"image {work.environment.image.name} has no git",
+            "use an image with bash and git, or make one with `fumehood image bootstrap`",
+        )
     for text in into.clone(container, mirror=MIRROR, workspace=work.repository_dir, sha=sha):
         work.recorder.emit(ev.Notice(level="info", text=text))
     if container.bash('[ -d "$1" ]', work.workdir).exit_code:

@@ -155,9 +155,7 @@ class Recorder:
         position = command.pending_from
         if position < end:
             self.emit(
-                ev.CommandOutput(
-                    id=name, stream=command.stream, offset=position, size=end - position, run=command.run
-                )
+                ev.CommandOutput(id=name, stream=command.stream, offset=position, size=end - position, run=command.run)
             )
             command.pending_from = end
         command.pending_since = time.monotonic()
@@ -206,12 +204,12 @@ def phase(recorder: Recorder, name: ev.Phase, run: int = 1, reason: str = "") ->
     started = time.monotonic()
     recorder.emit(ev.PhaseStarted(phase=name, reason=reason, run=run))
 
-    def finished(status: Literal["done", "skipped", "failed"], why: str, code: int | None = None, tail: str = "") -> None:
+    def finished(
+        status: Literal["done", "skipped", "failed"], why: str, code: int | None = None, tail: str = ""
+    ) -> None:
         seconds = round(time.monotonic() - started, 3)
         recorder.emit(
-            ev.PhaseFinished(
-                phase=name, status=status, reason=why, seconds=seconds, exit_code=code, tail=tail, run=run
-            )
+            ev.PhaseFinished(phase=name, status=status, reason=why, seconds=seconds, exit_code=code, tail=tail, run=run)
         )
 
     state = Phase()

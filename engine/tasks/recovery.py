@@ -18,7 +18,7 @@ _START_SECONDS = 15.0
 
 def abandoned(folder: Path, state: TaskState) -> bool:
     """Whether an unfinished task has no supervisor any more."""
-    if state.finished or time.time() - state.created_at < _START_SECONDS and state.status == "pending":
+    if state.finished or (time.time() - state.created_at < _START_SECONDS and state.status == "pending"):
         return False
     return not Lock(folder / LOCK).held_elsewhere()
 

@@ -70,5 +70,3 @@ def load(folder: Path) -> TaskSpec:
         return TaskSpec(**data)
     except (OSError, ValueError, TypeError) as error:
         raise EngineError(f"{folder / SPEC} is unusable: {error}", "the task cannot go on; start it again") from error
-
-

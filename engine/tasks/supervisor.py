@@ -102,10 +102,9 @@ def _run(spec: TaskSpec, recorder: Recorder, stop: _Stop) -> tuple[ev.Status, st
         remove_containers(spec.id, keep_stopped=True)
 
 
-def _work(
-    spec: TaskSpec, recorder: Recorder, stop: _Stop, clean_up: list[Callable[[], object]]
-) -> tuple[bool, str]:
+def _work(spec: TaskSpec, recorder: Recorder, stop: _Stop, clean_up: list[Callable[[], object]]) -> tuple[bool, str]:
     """Prepare the snapshot, run the attempts; whether one completed, and why not."""
+    from engine.agents.base import Ended
     from engine.containers.endpoint import connect
     from engine.environment.load import load as load_environment
     from engine.repository.source import Source
@@ -122,7 +121,7 @@ def _work(
         from engine.containers import images
 
         clean_up.append(lambda: images.remove(work.client, base.image))
-    outcomes: list[bool | Exception] = []
+    outcomes: list[Ended | Exception] = []
 
     def one(run: int) -> None:
         try:
@@ -136,9 +135,10 @@ def _work(
     one(1)
     for thread in threads:
         thread.join()
-    if any(outcome is True for outcome in outcomes):
+    ended = [outcome for outcome in outcomes if isinstance(outcome, Ended)]
+    if any(outcome.status == "completed" for outcome in ended):
         return True, ""
-    failure = next((outcome for outcome in outcomes if isinstance(outcome, Exception)), None)
-    if failure is not None:
-        raise failure
-    return False, "the agent did not complete its work"
+    for outcome in outcomes:
+        if isinstance(outcome, Exception):
+            raise outcome
+    return False, f"the agent failed: {ended[0].reason}" if ended[0].reason else "the agent failed"

@@ -98,6 +98,7 @@ class Work:
         return Spec(
             image=image,
             name=f"fumehood-{self.spec.id}-{role}-{run}",
+            image_name=self.environment.image.name,
             labels=self.labels(role, run),
             limits=Limits(resources.cpus, resources.memory, resources.pids),
             env=self.variables(),

@@ -53,7 +53,10 @@ def start(folder: Path, variables: dict[str, str]) -> tuple[float, dict[str, obj
     began = time.time()
     argv = [*FUMEHOOD, "exec", "--env", str(folder), "--wait", "--json", "go"]
     state = json.loads(run(argv, env=variables, cwd=ROOT))
-    events = [json.loads(line) for line in run([*FUMEHOOD, "logs", "--json", state["id"]], env=variables, cwd=ROOT).splitlines()]
+    events = [
+        json.loads(line)
+        for line in run([*FUMEHOOD, "logs", "--json", state["id"]], env=variables, cwd=ROOT).splitlines()
+    ]
     first = next(e for e in events if e["type"] == "command.started" and e["phase"] == "agent")
     return first["ts"] - began, state, events
 
@@ -102,7 +105,9 @@ def main() -> None:
     base = statistics.median(floors)
     print(f"{'docker run':<22} median {base * 1000:6.0f} ms  x 1.00  (n={runs})")
     median = statistics.median(cached)
-    print(f"{'cached start':<22} median {median * 1000:6.0f} ms  x {median / base:.2f}  (n={runs}, min {min(cached) * 1000:.0f})")
+    print(
+        f"{'cached start':<22} median {median * 1000:6.0f} ms  x {median / base:.2f}  (n={runs}, min {min(cached) * 1000:.0f})"
+    )
     print(f"{'cold start':<22} once   {cold * 1000:6.0f} ms  x {cold / base:.2f}")
     print("last cached start, ms after the task was created:", timeline(events))
 

@@ -39,7 +39,13 @@ class Lab:
         argv = [sys.executable, "-m", "tui", *arguments]
         environment = {**self.variables, **more.pop("env", {})}
         return subprocess.run(
-            argv, env=environment, capture_output=True, text=True, timeout=timeout, cwd=more.pop("cwd", self.home), **more
+            argv,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            cwd=more.pop("cwd", self.home),
+            **more,
         )
 
     def json(self, *arguments: str, **more: Any) -> Any:
@@ -108,7 +114,12 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 
 def environment(
-    setup: str = "", maintenance: str = "", command: str = "true", more: str = "", variables: str = "", name: str = "web"
+    setup: str = "",
+    maintenance: str = "",
+    command: str = "true",
+    more: str = "",
+    variables: str = "",
+    name: str = "web",
 ) -> str:
     """The text of an environment file whose agent runs one shell line."""
     return f"""name = "{name}"

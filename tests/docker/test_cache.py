@@ -18,7 +18,9 @@ SHOW = "cat /opt/when"
 
 
 def text(**changes: str) -> str:
-    return environment(**{"setup": SETUP, "maintenance": MAINTENANCE, "command": SHOW, "variables": 'X = "1"', **changes})
+    return environment(
+        **{"setup": SETUP, "maintenance": MAINTENANCE, "command": SHOW, "variables": 'X = "1"', **changes}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +76,10 @@ def test_a_miss_by_change_is_built_again_and_the_old_snapshot_goes(lab: Lab, pro
 def test_what_is_not_part_of_the_key_does_not_miss(lab: Lab, project: Path) -> None:
     (project / "README").write_text("changed\n")
     lab.git(project, "commit", "-qam", "more")
-    changed = text(command="cat /opt/when README", more='[network]\nagent = "off"\ndeny = ["evil.test"]\n[resources]\nmemory = "1g"\n')
+    changed = text(
+        command="cat /opt/when README",
+        more='[network]\nagent = "off"\ndeny = ["evil.test"]\n[resources]\nmemory = "1g"\n',
+    )
     (project / "fumehood.toml").write_text(changed)
     state = lab.task(project)
     assert state["cache"]["result"] == "hit"

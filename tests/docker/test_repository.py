@@ -122,8 +122,10 @@ def test_the_workspace_has_no_remote_and_only_branch_work(bench: Bench, task: Cl
         "submodules are not fetched; their folders are empty",
         "files kept in Git LFS are pointers, not contents",
     ]
-    task.must(f"cd {WORKSPACE}; [ -z \"$(git remote)\" ]; [ \"$(git branch --format='%(refname:short)')\" = work ]")
-    assert task.must(f"git -C {WORKSPACE} rev-parse HEAD refs/fumehood/snapshot v1") == "\n".join([bench.snapshot_sha] * 3)
+    task.must(f'cd {WORKSPACE}; [ -z "$(git remote)" ]; [ "$(git branch --format=\'%(refname:short)\')" = work ]')
+    assert task.must(f"git -C {WORKSPACE} rev-parse HEAD refs/fumehood/snapshot v1") == "\n".join(
+        [bench.snapshot_sha] * 3
+    )
     assert task.must(f"cd {WORKSPACE}; git config user.email; git config --get-regexp remote || true") == (
         "agent@fumehood.invalid"
     )
@@ -134,7 +136,8 @@ def test_the_workspace_has_no_remote_and_only_branch_work(bench: Bench, task: Cl
 def test_another_user_than_the_owner_can_use_git(bench: Bench, task: CliShell) -> None:
     task.must(f"chown -R 1000:1000 {WORKSPACE}")
     done = subprocess.run(
-        ["docker", "exec", "--user", "1234", task.name, "git", "-C", WORKSPACE, "log", "--format=%s"], capture_output=True
+        ["docker", "exec", "--user", "1234", task.name, "git", "-C", WORKSPACE, "log", "--format=%s"],
+        capture_output=True,
     )
     assert done.stdout == b"base\n", done.stderr
 
@@ -235,8 +238,12 @@ def test_commits_alone_and_a_rewritten_history(bench: Bench, task: CliShell) -> 
 
 def test_a_repository_the_agent_removed_or_made_inside(bench: Bench, task: CliShell) -> None:
     bench.resume(task, bench.snapshot_sha)
-    task.must(f"cd {WORKSPACE}; mkdir web; cd web; git init -q; echo w > w; printf 'skip\n' > .gitignore; echo s > skip")
-    task.must(f"cd {WORKSPACE}/web; git init -q inner; echo i > inner/i; git -C inner add .; git -C inner -c user.name=a -c user.email=a@b commit -qm i")
+    task.must(
+        f"cd {WORKSPACE}; mkdir web; cd web; git init -q; echo w > w; printf 'skip\n' > .gitignore; echo s > skip"
+    )
+    task.must(
+        f"cd {WORKSPACE}/web; git init -q inner; echo i > inner/i; git -C inner add .; git -C inner -c user.name=a -c user.email=a@b commit -qm i"
+    )
     result = bench.result(task, bench.snapshot_sha)
     assert result is not None
     assert bench.files(result) == ["web/.gitignore", "web/inner/i", "web/w"]

@@ -35,7 +35,9 @@ def test_bashrc_holds_when_the_images_own_returns_early(lab: Lab) -> None:
     subprocess.run(["docker", "commit", made, image], check=True, capture_output=True)
     subprocess.run(["docker", "rm", made], check=True, capture_output=True)
     try:
-        text = environment("echo 'export KEPT=1' >> ~/.bashrc", 'echo "m $KEPT"', 'echo "a $KEPT"', f'[image]\nname = "{image}"')
+        text = environment(
+            "echo 'export KEPT=1' >> ~/.bashrc", 'echo "m $KEPT"', 'echo "a $KEPT"', f'[image]\nname = "{image}"'
+        )
         state = lab.task(lab.project("early", text, {}))
         assert (state["status"], lab.output(state["id"])) == ("ready", "m 1\na 1\n")
         lab.clean_up()

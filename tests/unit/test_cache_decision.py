@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.cache.decision import Snapshot, decide, from_labels, to_labels
-from engine.durations import words
 from engine.cache.key import Key
+from engine.durations import words
 
 KEY = Key("k1", {"setup script": "a", "image": "i", "variable X": "x"}, {"setup script": ["1", "2", "3"]})
 SNAPSHOT = Snapshot("sha256:1", "web-1", "web", KEY, 1000.0, "abc", 12.5, 99)
@@ -81,6 +81,8 @@ def test_foreign_labels_are_no_snapshot() -> None:
     assert from_labels("sha256:1", 1, {**to_labels(SNAPSHOT, "me"), "fumehood.created": "x"}) is None
 
 
-@pytest.mark.parametrize(("seconds", "text"), [(0, "0s"), (59.9, "59s"), (185, "3m05s"), (15120, "4h12m"), (183600, "2d3h")])
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0s"), (59.9, "59s"), (185, "3m05s"), (15120, "4h12m"), (183600, "2d3h")]
+)
 def test_durations_in_words(seconds: float, text: str) -> None:
     assert words(seconds) == text

@@ -57,7 +57,9 @@ def test_a_reader_sees_whole_lines_only_and_goes_on_where_it_stopped(tmp_path: P
 
 
 def test_a_kind_of_event_this_version_does_not_know_is_passed_over(tmp_path: Path) -> None:
-    (tmp_path / JOURNAL).write_text('{"type":"from.the.future","seq":1}\n' + encode(ev.Reasoning(text="x", seq=2)).decode() + "\n")
+    (tmp_path / JOURNAL).write_text(
+        '{"type":"from.the.future","seq":1}\n' + encode(ev.Reasoning(text="x", seq=2)).decode() + "\n"
+    )
     assert [event.seq for event in read_all(tmp_path)] == [2]
 
 
@@ -102,7 +104,9 @@ def test_a_cut_character_is_told_from_a_whole_one(text: str, drop: int) -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from(["out", "err"]), st.binary(max_size=200)), max_size=30))
-def test_what_the_events_say_is_what_was_printed(tmp_path_factory: pytest.TempPathFactory, chunks: list[tuple[str, bytes]]) -> None:
+def test_what_the_events_say_is_what_was_printed(
+    tmp_path_factory: pytest.TempPathFactory, chunks: list[tuple[str, bytes]]
+) -> None:
     folder = tmp_path_factory.mktemp("task")
     recorder = Recorder(folder, Journal(folder))
     name = recorder.command_started("x", cwd="/", phase="agent", run=1)

@@ -7,22 +7,26 @@ import json
 from pathlib import Path
 
 from engine.bench import Bench
+from engine.errors import UsageError
 from tui.commands.output import print_json, say, table
 
 
 def init(options: argparse.Namespace) -> int:
     """Write a fumehood.toml that fits the project."""
     from engine.environment.init import initial, write
+    from engine.environment.model import FILE_NAME
 
     folder = Path(options.folder).resolve()
-    data = initial(folder)
-    path = write(folder, data, force=options.force)
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is no folder", "name the folder of the project")
+    path = folder / FILE_NAME
+    write(path, initial(folder), force=options.force)
     if options.json:
         print_json({"v": 1, "path": str(path)})
     else:
         say(f"wrote {path}")
         say(path.read_text())
-        say(f'next: fumehood exec --env {path} "what to do"')
+        say(f'next: fumehood exec --env {options.folder} --wait "ls"')
     return 0
 
 
@@ -60,7 +64,8 @@ def list_(options: argparse.Namespace) -> int:
     if not entries:
         say("no environment here: fumehood env init writes a fumehood.toml")
         return 0
-    table(("ENVIRONMENT", "FILE", ""), [(e.name, str(e.path), "" if e.environment else "has problems") for e in entries])
+    rows = [(e.name, str(e.path), "" if e.environment else "has problems") for e in entries]
+    table(("ENVIRONMENT", "FILE", ""), rows)
     return 0
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from typing import TypeAlias
 
 from engine import __version__
+
+Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 _DESCRIPTION = """A terminal workbench for coding agents: environments, cached containers, a live log and the diff.
 
@@ -36,10 +39,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-
-
-def _verb(verbs: argparse._SubParsersAction, name: str, run: str, text: str, examples: str = "") -> argparse.ArgumentParser:  # type: ignore[type-arg]
-    verb: argparse.ArgumentParser = verbs.add_parser(
+def _verb(verbs: Verbs, name: str, run: str, text: str, examples: str = "") -> argparse.ArgumentParser:
+    verb = verbs.add_parser(
         name, help=text, description=text, epilog=examples, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     verb.set_defaults(run=run)
@@ -47,7 +48,7 @@ def _verb(verbs: argparse._SubParsersAction, name: str, run: str, text: str, exa
     return verb
 
 
-def _task_verbs(verbs: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+def _task_verbs(verbs: Verbs) -> None:
     verb = _verb(verbs, "exec", "tasks:exec_", "start a task", _EXEC_EXAMPLES)
     verb.add_argument("prompt", metavar="PROMPT", help="what the agent is to do; - reads it from standard input")
     _env_option(verb)
@@ -69,9 +70,7 @@ def _task_verbs(verbs: argparse._SubParsersAction) -> None:  # type: ignore[type
     verb.add_argument("-f", "--follow", action="store_true", help="go on until the task has ended")
     verb.add_argument("--raw", action="store_true", help="the commands' output alone, byte for byte")
 
-    verb = _verb(
-        verbs, "diff", "tasks:diff", "print a task's diff", "examples:\n  fumehood diff k3m9xq | git apply"
-    )
+    verb = _verb(verbs, "diff", "tasks:diff", "print a task's diff", "examples:\n  fumehood diff k3m9xq | git apply")
     verb.add_argument("task", metavar="TASK")
     verb.add_argument("--attempt", type=int, default=1, metavar="N", help="the diff of attempt N (default 1)")
     verb.add_argument("--stat", action="store_true", help="only file names and numbers of lines")
@@ -88,7 +87,7 @@ def _task_verbs(verbs: argparse._SubParsersAction) -> None:  # type: ignore[type
     verb.add_argument("task", metavar="TASK")
 
 
-def _cache_verbs(verbs: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+def _cache_verbs(verbs: Verbs) -> None:
     group = verbs.add_parser("cache", help="show, explain or reset cached snapshots")
     group.set_defaults(run="cache:show")
     cache = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -97,7 +96,7 @@ def _cache_verbs(verbs: argparse._SubParsersAction) -> None:  # type: ignore[typ
     _env_option(_verb(cache, "reset", "cache:reset", "invalidate an environment's snapshot"))
 
 
-def _environment_verbs(verbs: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+def _environment_verbs(verbs: Verbs) -> None:
     group = verbs.add_parser("env", help="make and check environment files")
     env = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
     verb = _verb(env, "init", "environments:init", "write a fumehood.toml that fits the project")
@@ -109,7 +108,7 @@ def _environment_verbs(verbs: argparse._SubParsersAction) -> None:  # type: igno
     _verb(env, "schema", "environments:schema", "print the JSON Schema of environment files")
 
 
-def _machine_verbs(verbs: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+def _machine_verbs(verbs: Verbs) -> None:
     group = verbs.add_parser("image", help="make and list container images")
     image = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
     verb = _verb(image, "bootstrap", "images:bootstrap", "make a Debian base image on this machine (needs root)")

@@ -142,7 +142,8 @@ def test_the_end_of_a_head() -> None:
 
 _TOKENS = st.sampled_from(
     [b"GET", b"POST", b"CONNECT", b" ", b"http://", b"x.org", b":80", b"/", b"@", b"HTTP/1.1", b"\r\n", b"\n",
-     b"Host: ", b"Content-Length: ", b"Transfer-Encoding: chunked", b"3", b"\x00", b"\t", b"Connection: ", b"#", b"\xff"]
+     b"Host: ", b"Content-Length: ", b"Transfer-Encoding: chunked", b"3", b"\x00", b"\t", b"Connection: ", b"#",
+     b"\xff"]
 )  # fmt: skip
 
 

@@ -78,7 +78,7 @@ def test_nothing_is_written_when_it_does_not_fit(app: Path, patch: Path) -> None
 
 EVIL = {
     "../outside": "diff --git a/../outside b/../outside\nnew file mode 100644\n--- /dev/null\n+++ b/../outside\n@@ -0,0 +1 @@\n+x\n",
-    "absolute": "--- /dev/null\n+++ /tmp/fumehood-evil\n@@ -0,0 +1 @@\n+x\n",
+    "absolute": "--- /dev/null\n+++ //tmp/fumehood-evil\n@@ -0,0 +1 @@\n+x\n",
     ".git": "diff --git a/.git/hooks/x b/.git/hooks/x\nnew file mode 100755\n--- /dev/null\n+++ b/.git/hooks/x\n@@ -0,0 +1 @@\n+x\n",
     "link": (
         "diff --git a/cfg b/cfg\nnew file mode 120000\n--- /dev/null\n+++ b/cfg\n@@ -0,0 +1 @@\n+{outside}\n"

@@ -95,7 +95,6 @@ def test_a_history_of_its_own_is_put_on_the_base(case: Case) -> None:
         (".g\u200cit".encode(), "'.git'"),
         (b"..", "'..'"),
         (b".", "'.'"),
-        (b"", "empty"),
         (b"a/b", "full path"),
     ],
 )

@@ -1,0 +1,191 @@
+"""What happened in one attempt, in order, as blocks to look at: commands with their output, and texts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from engine.tasks import events as ev
+from engine.tasks.model import FINISHED
+from tui.present import words
+
+TextKind = Literal[
+    "phase", "prompt", "message", "thought", "plan", "tool", "file", "notice", "warning", "denied", "error", "answer",
+    "end",
+]  # fmt: skip
+_PHASES_WITHOUT_HEADING = frozenset({"snapshot", "resume", "checkout", "collect", "publish"})
+
+
+@dataclass(slots=True)
+class Command:
+    """A command; `unfolded` is None until someone folds or unfolds it."""
+
+    id: str
+    command: str
+    phase: str
+    started_at: float
+    status: str = "running"
+    exit_code: int | None = None
+    duration: float = 0.0
+    size: int = 0
+    unfolded: bool | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether its end was not seen yet."""
+        return self.status == "running"
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended, and not well."""
+        return self.status not in ("running", "completed")
+
+    @property
+    def shows_output(self) -> bool:
+        """Whether its output is unfolded: while it runs and when it failed, unless the user chose."""
+        return self.unfolded if self.unfolded is not None else self.running or self.failed
+
+
+@dataclass(slots=True)
+class Text:
+    """A text; `lines_folded` keeps only its first line on the screen."""
+
+    kind: TextKind
+    text: str
+    right: str = ""
+    hint: str = ""
+    unfolded: bool = True
+    status: str = ""
+
+
+Block: TypeAlias = Command | Text
+
+
+@dataclass(slots=True)
+class Story:
+    """The blocks of attempt `attempt`; `apply` adds what an event tells, `changed` says from which block on."""
+
+    attempt: int = 1
+    blocks: list[Block] = field(default_factory=list)
+    changed: int | None = 0
+    _commands: dict[str, int] = field(default_factory=dict)
+    _phase: str = ""
+    _heading: str = ""
+    _answer: int | None = None
+    _failed_phase: str = ""
+
+    def apply(self, event: ev.AnyEvent) -> None:
+        """Take one event in; those of other attempts are passed over."""
+        if event.run != self.attempt:
+            return
+        match event:
+            case ev.CommandStarted():
+                self._head(event.phase)
+                self._commands[event.id] = len(self.blocks)
+                self._add(Command(event.id, event.command, event.phase, event.ts))
+            case ev.CommandFinished():
+                self._finished(event)
+            case ev.PhaseStarted():
+                self._phase, self._heading = event.phase, ""
+            case ev.PhaseFinished():
+                self._phase_finished(event)
+            case ev.CacheDecision():
+                result = f"cache {event.result}"
+                self._add(Text("notice", f"{result}: {event.reason}" if event.reason else result))
+            case ev.TaskStatus():
+                self._status(event)
+            case _:
+                self._said(event)
+
+    def _said(self, event: ev.AnyEvent) -> None:
+        match event:
+            case ev.RunStarted(prompt=prompt) if prompt:
+                self._head("agent")
+                self._answer = None
+                self._add(Text("prompt", prompt, right=event.agent))
+            case ev.Message(final=False, text=text) if text.strip():
+                self._add(Text("message", text))
+            case ev.Message(final=True, text=text) | ev.RunFinished(answer=text) if text.strip():
+                self._answered(text)
+            case ev.Reasoning(text=text) if text.strip():
+                self._add(Text("thought", text, unfolded=False))
+            case ev.Plan(items=items):
+                self._add(Text("plan", "\n".join(f"{_PLAN.get(status, '·')} {text}" for text, status in items)))
+            case ev.ToolFinished():
+                self._add(Text("tool", event.summary or event.id, status="done" if event.ok else "failed"))
+            case ev.FileChanged(source="agent"):
+                self._add(Text("file", event.path, right=event.kind))
+            case ev.NetworkRequest() if event.decision != "allowed":
+                where = f"{event.method} {event.host}:{event.port}"
+                why = event.reason or event.rule
+                self._add(Text("denied", f"{where}  {why}", status=event.decision))
+            case ev.NetworkProven(ok=False, checks=checks):
+                self._add(Text("error", "the network policy does not hold", hint="; ".join(checks)))
+            case ev.Notice():
+                self._add(Text("warning" if event.level == "warning" else "notice", event.text))
+            case ev.Error():
+                self._add(Text("error", event.text, hint=event.hint))
+            case _:
+                pass
+
+    def _add(self, block: Block) -> None:
+        self.touch(len(self.blocks))
+        self.blocks.append(block)
+
+    def touch(self, number: int) -> None:
+        """Say that the block with this number looks different now."""
+        self.changed = number if self.changed is None else min(self.changed, number)
+
+    def _head(self, phase: str) -> None:
+        if phase != self._heading:
+            self._heading = phase
+            self._add(Text("phase", phase))
+
+    def _finished(self, event: ev.CommandFinished) -> None:
+        number = self._commands.get(event.id)
+        if number is None:
+            return
+        command = self.blocks[number]
+        assert isinstance(command, Command)
+        command.status, command.exit_code = event.status, event.exit_code
+        command.duration, command.size = event.duration, event.bytes
+        self.touch(number)
+
+    def _phase_finished(self, event: ev.PhaseFinished) -> None:
+        if event.status == "failed":
+            self._failed_phase = event.phase
+            code = "" if event.exit_code is None else f" (exit code {event.exit_code})"
+            reason = event.reason or "no reason was given"
+            seen = any(isinstance(b, Command) and b.phase == event.phase and b.failed for b in self.blocks)
+            self._add(Text("error", f"{event.phase} failed: {reason}{code}", hint="" if seen else event.tail))
+        elif event.status == "skipped" and event.reason and event.phase not in _PHASES_WITHOUT_HEADING:
+            self._add(Text("notice", f"{event.phase} skipped: {event.reason}"))
+
+    def _answered(self, text: str) -> None:
+        if self._answer is not None:
+            answer = self.blocks[self._answer]
+            assert isinstance(answer, Text)
+            answer.text = text
+            self.touch(self._answer)
+            return
+        self._answer = len(self.blocks)
+        self._add(Text("answer", text))
+
+    def _status(self, event: ev.TaskStatus) -> None:
+        if event.status not in FINISHED:
+            return
+        for number, block in enumerate(self.blocks):
+            if isinstance(block, Command) and block.running:
+                block.status, block.duration = "lost", max(0.0, event.ts - block.started_at)
+                self.touch(number)
+        self._add(Text("end", event.reason, status=event.status, hint=_NEXT.get(event.status, "")))
+
+
+_PLAN = {"completed": words.DONE, "in_progress": words.RUNNING, "pending": words.PENDING}
+_NEXT = {
+    "ready": "5 shows the diff, a applies it",
+    "applied": "the diff is in your checkout",
+    "error": "the reason is above; n starts a new task",
+    "cancelled": "n starts a new task",
+    "interrupted": "what it did so far is kept; n starts it again",
+}
