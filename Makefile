@@ -24,7 +24,7 @@ lint: ## Check style, types and the import rules
 	$(BIN)/ruff check . || status=1; \
 	$(BIN)/ruff format --check . || status=1; \
 	$(BIN)/mypy --strict engine tui || status=1; \
-	$(BIN)/lint-imports --no-cache || status=1; \
+	$(BIN)/lint-imports --no-cache --no-logo || status=1; \
 	exit $$status
 
 bench: ## Measure the start of a task and of a command against docker's own

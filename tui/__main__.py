@@ -1,9 +1,27 @@
-"""`python -m tui`: the same as the command `fumehood`."""
+"""`python -m tui`: the workbench on the tasks of this user."""
 
 from __future__ import annotations
 
 import sys
 
-from tui.cli import main
+from tui import terminal
 
-sys.exit(main())
+
+def main() -> int:
+    """Check the terminal before anything is imported that costs time."""
+    reason = terminal.check()
+    if reason:
+        print(f"fumehood: {reason}", file=sys.stderr)
+        return 2
+    terminal.paint_skeleton()
+    try:
+        from engine.bench import Bench
+        from tui.app import run
+    except BaseException:
+        terminal.leave_skeleton()
+        raise
+    return run(Bench())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -20,6 +20,9 @@ def initial(folder: Path) -> dict[str, Any]:
     if found.setup_script:
         data["setup"] = {"script": found.setup_script}
         data["maintenance"] = {"script": found.maintenance_script, "watch": list(found.watch)}
+    if "python" in found.kinds:
+        # Byte code is no result; many repositories do not ignore it.
+        data["variables"] = {"PYTHONDONTWRITEBYTECODE": "1"}
     data["network"] = {"agent": "off"}
     # Runs the prompt as a shell line: works everywhere, and shows that the environment does.
     data["agent"] = {"use": "command"}

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any, TypeVar, cast
 
 _T = TypeVar("_T")
-_WRITE_AHEAD = 512 * 1024
+_WRITE_AHEAD = 64 * 1024
 _READ_AHEAD = 128 * 1024
 
 

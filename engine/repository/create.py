@@ -23,7 +23,7 @@ def from_folder(folder: Path, target: Path) -> Path:
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(folder, target, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
     except OSError as error:
-        raise RepositoryError(f"cannot copy the sample to {target}: {error}", "is there room? may you write?") from error
+        raise RepositoryError(f"cannot copy the sample to {target}: {error}", "see that you may write there") from error
     signed = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in _AUTHOR.items()}
     for arguments in (
         ("init", "--quiet", "--initial-branch=main", "--template="),

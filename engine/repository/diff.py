@@ -58,8 +58,8 @@ class DiffStat:
 
 def diff_bytes(git_dir: Path, base: str, sha: str, paths: Sequence[str] = ()) -> bytes:
     """The patch from `base` to `sha`, of `paths` only if some are given, for `git apply`."""
-    arguments = (*_PATCH, _renames(git_dir, base, sha), base, sha, *_limited(paths))
-    return hostgit.out(*arguments, git_dir=git_dir, failure=_failure(base, sha))
+    renames = _renames(git_dir, base, sha)
+    return hostgit.out(*_PATCH, renames, base, sha, *_limited(paths), git_dir=git_dir, failure=_failure(base, sha))
 
 
 def write_patch(git_dir: Path, base: str, sha: str, target: Path) -> Path:

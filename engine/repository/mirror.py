@@ -128,10 +128,6 @@ class Mirror:
         listed = self._git("for-each-ref", "--format=%(refname)", "refs/heads", "refs/tags").decode(errors="replace")
         return [line.split("/", 2)[2] for line in listed.split("\n") if line]
 
-    def has(self, sha: str) -> bool:
-        """Whether the commit is in the mirror."""
-        return hostgit.run("cat-file", "-e", f"{sha}^{{commit}}", git_dir=self.git_dir).exit_code == 0
-
     # -- the source ------------------------------------------------------------------------------------------------
 
     def _local_refs(self) -> bytes:

@@ -19,7 +19,7 @@ from engine.repository import hostgit
 from engine.repository.into import LEFTOVERS, script
 from engine.repository.mirror import Mirror, create_bare
 from engine.repository.shell import Shell
-from engine.state import locked, private_dir, state_dir
+from engine.state import locked, private_dir, state_dir, write_atomic
 
 _NOTHING_CHANGED, _REFUSED = 40, 41
 _HEADER_LIMIT = 64 * 1024
@@ -110,9 +110,8 @@ class Results:
             temporary = private_dir(self.git_dir.parent) / f".new-{self.git_dir.name}"
             shutil.rmtree(temporary, ignore_errors=True)
             create_bare(temporary, "sha256" if len(base) == 64 else "sha1")
-            (temporary / "objects/info").mkdir(exist_ok=True)
-            (temporary / "objects/info/alternates").write_bytes(os.fsencode(self.mirror.git_dir / "objects") + b"\n")
             temporary.rename(self.git_dir)
+        write_atomic(self.git_dir / "objects/info/alternates", os.fsencode(self.mirror.git_dir / "objects") + b"\n")
         shallow = self.mirror.git_dir / "shallow"
         if shallow.exists():
             shutil.copyfile(shallow, self.git_dir / "shallow")

@@ -28,14 +28,12 @@ class Source:
         name: the folder's name below /workspace: `[A-Za-z0-9._-]+`, never hidden, never an option.
         subdirectory: POSIX path of the folder named, below the top of a local checkout; "" at the top.
             The task works in that folder.
-        bare: a local repository without a work tree.
     """
 
     url: str
     kind: Literal["local", "remote"]
     name: str
     subdirectory: str = ""
-    bare: bool = False
 
     @classmethod
     def from_url(cls, url: str, base: Path) -> Source:
@@ -124,4 +122,4 @@ def _local(path: Path) -> Source:
         top = top.parent
     if answer.exit_code and not hostgit.run("for-each-ref", "--count=1", cwd=top, user=True).out:
         raise RepositoryError(f"{top} has no commit yet", "make the first one: git add . && git commit")
-    return Source(str(top), "local", _name(str(top)), subdirectory, bare)
+    return Source(str(top), "local", _name(str(top)), subdirectory)

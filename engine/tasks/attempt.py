@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from engine.agents import agent as agent_named
 from engine.agents import agent_settings
-from engine.agents.base import Agent, Ended, Job
-from engine.agents.drive import ContainerTerminal, drive
 from engine.containers.container import Container, create
 from engine.errors import NetworkError, PhaseFailed
-from engine.repository import diff, into, out
+from engine.repository import into
 from engine.tasks import events as ev
-from engine.tasks.outlet import PUBLIC, agent_policy, outlet
 from engine.tasks.prepare import Base
 from engine.tasks.recorder import phase, skipped
 from engine.tasks.scripted import run_script
 from engine.tasks.scripts import SELF_TEST_OFF
 from engine.tasks.work import Work
+
+if TYPE_CHECKING:
+    from engine.agents.base import Agent, Ended
+
+# What only a container that runs has use for; imported while docker starts it.
+_LATER = ("engine.agents.drive", "engine.repository.out", "engine.repository.diff")
 
 
 def attempt(work: Work, base: Base, run: int) -> Ended:
@@ -31,8 +37,7 @@ def attempt(work: Work, base: Base, run: int) -> Ended:
     agent = agent_named(work.spec.agent)
     with phase(work.recorder, "resume", run):
         container = create(work.client, work.container_spec(base.image, "task", run))
-        leftovers = container.get(into.LEFTOVERS)
-        container.start()
+        leftovers = _start(work, container)
     keep = False
     try:
         _checkout(work, container, base, run)
@@ -53,9 +58,24 @@ def attempt(work: Work, base: Base, run: int) -> Ended:
             container.remove()
 
 
+def _start(work: Work, container: Container) -> bytes:
+    """Start the container; while docker is at it (0.2 s) fetch the repository and import what comes next.
+
+    Returns the record of what setup left in the work tree, read before an agent could change it.
+    """
+    with ThreadPoolExecutor(1) as beside:
+        starting = beside.submit(container.start)
+        work.fetch()
+        leftovers = container.get(into.LEFTOVERS)
+        for name in _LATER:
+            import_module(name)
+        starting.result()
+    return leftovers
+
+
 def _checkout(work: Work, container: Container, base: Base, run: int) -> None:
     with phase(work.recorder, "checkout", run) as current:
-        checkout = work.checkout.result()
+        checkout = work.checkout
         target = checkout.target
         if run == 1:
             work.recorder.emit(ev.TaskBase(branch=target.branch, base_sha=target.sha, workdir=work.workdir))
@@ -81,6 +101,8 @@ def _prove(work: Work, report: str, run: int) -> None:
 
 def _maintenance(work: Work, container: Container, run: int) -> bool:
     """Run the maintenance script; whether there was one."""
+    from engine.tasks.outlet import PUBLIC, outlet
+
     maintenance = work.environment.maintenance
     if not maintenance.script.strip():
         skipped(work.recorder, "maintenance", "no maintenance script", run)
@@ -110,6 +132,9 @@ def _maintenance(work: Work, container: Container, run: int) -> bool:
 
 def _agent(work: Work, container: Container, agent: Agent, run: int) -> Ended:
     """Let the agent work within its network policy; its end is journalled once, whatever happens."""
+    from engine.agents.base import Ended, Job
+    from engine.agents.drive import ContainerTerminal, drive
+
     settings = work.environment.agent
     with phase(work.recorder, "agent", run), _agent_network(work, container, run) as variables:
         started = time.monotonic()
@@ -136,10 +161,12 @@ def _agent(work: Work, container: Container, agent: Agent, run: int) -> Ended:
 @contextmanager
 def _agent_network(work: Work, container: Container, run: int) -> Iterator[Mapping[str, str]]:
     """What the agent may reach (SPEC N1): nothing unless the environment says so; no relay exists then."""
-    policy = agent_policy(work.environment)
-    if policy.mode == "off":
+    if work.environment.network.agent == "off":
         yield {}
         return
+    from engine.tasks.outlet import agent_policy, outlet
+
+    policy = agent_policy(work.environment)
     with outlet(work, container, "agent", policy, run=run) as way_out:
         yield way_out.variables
 
@@ -164,11 +191,13 @@ def _finished(work: Work, ended: Ended, limited: bool, run: int, seconds: float)
 
 def _collect(work: Work, container: Container, leftovers: bytes, run: int) -> None:
     """Bring the result out and make its diff against the host's base (DESIGN decision 5)."""
+    from engine.repository import diff, out
+
     folder = work.folder / "attempts" / str(run)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     bundle, patch = folder / "result.bundle", folder / "diff.patch"
     with phase(work.recorder, "collect", run) as current:
-        checkout = work.checkout.result()
+        checkout = work.checkout
         base = checkout.target.sha
         # The agent could have changed the record; ours is from before it began.
         container.put(into.LEFTOVERS, leftovers)

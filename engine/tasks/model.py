@@ -210,13 +210,13 @@ def status_json(state: TaskState, *, answers: bool = True) -> dict[str, object]:
         },
         "phases": [
             {
-                "name": p.name,
-                "attempt": p.attempt,
-                "status": p.status,
-                "reason": p.reason,
-                "seconds": round(p.seconds, 3),
+                "name": phase.name,
+                "attempt": phase.attempt,
+                "status": phase.status,
+                "reason": phase.reason,
+                "seconds": round(phase.seconds, 3),
             }
-            for p in state.phases
+            for phase in state.phases
         ],
         "attempts": [_attempt_json(a, answers) for a in state.attempts],
         "network": {

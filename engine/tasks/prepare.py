@@ -15,7 +15,6 @@ from engine.errors import ContainerError, RepositoryError
 from engine.repository import into
 from engine.state import locked
 from engine.tasks import events as ev
-from engine.tasks.outlet import PUBLIC, outlet
 from engine.tasks.recorder import phase, skipped
 from engine.tasks.scripted import run_script
 from engine.tasks.scripts import HOME
@@ -123,7 +122,7 @@ def _build(work: Work, image_id: str, key: Key, decision: Explanation) -> Base:
     """Clone, set up and commit in a container of its own, which no agent ever sees."""
     started = time.monotonic()
     with phase(work.recorder, "clone"):
-        checkout = work.checkout.result()
+        checkout = work.checkout
         work.check_stop()
         container = create(
             work.client,
@@ -135,6 +134,8 @@ def _build(work: Work, image_id: str, key: Key, decision: Explanation) -> Base:
     try:
         _setup(work, container)
         with phase(work.recorder, "snapshot"):
+            # What setup did to tracked files is undone now, as every resume would; what it added is remembered.
+            into.checkout(container, work.repository_dir, checkout.default.sha)
             into.record_leftovers(container, work.repository_dir)
             seconds = round(time.monotonic() - started, 3)
             image = _commit(work, container, key, checkout.default.sha, seconds, kept=decision.result != "off")
@@ -164,6 +165,8 @@ def _setup(work: Work, container: Container) -> None:
     if not setup.script.strip():
         skipped(work.recorder, "setup", "no setup script")
         return
+    from engine.tasks.outlet import PUBLIC, outlet
+
     with phase(work.recorder, "setup"), outlet(work, container, "setup", PUBLIC, run=1) as way_out:
         run_script(
             work,

@@ -115,7 +115,6 @@ def _work(spec: TaskSpec, recorder: Recorder, stop: _Stop, clean_up: list[Callab
     environment = load_environment(Path(spec.environment))
     source = Source.from_url(environment.repository.url, environment.path.parent)
     work = Work(spec, environment, source, recorder, connect(), stop.event)
-    work.fetch()
     base = prepare(work)
     if not base.kept:
         from engine.containers import images

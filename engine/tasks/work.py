@@ -43,7 +43,8 @@ class Work:
     client: docker.APIClient
     stop: threading.Event
     stop_reason: str = ""
-    checkout: Future[Checkout] = field(default_factory=Future)
+    _fetched: Future[Checkout] | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def folder(self) -> Path:
@@ -67,10 +68,23 @@ class Work:
             raise Cancelled("the task was told to end")
 
     def fetch(self) -> None:
-        """Bring the mirror up to date and find the commits, beside whatever else is done meanwhile."""
-        pool = ThreadPoolExecutor(1, thread_name_prefix="repository")
-        self.checkout = pool.submit(self._fetch)
-        pool.shutdown(wait=False)
+        """Bring the mirror up to date and find the commits, beside whatever else is done meanwhile; once."""
+        with self._lock:
+            if self._fetched is None:
+                pool = ThreadPoolExecutor(1, thread_name_prefix="repository")
+                self._fetched = pool.submit(self._fetch)
+                pool.shutdown(wait=False)
+
+    @property
+    def checkout(self) -> Checkout:
+        """The repository, once it is fetched.
+
+        Raises:
+            RepositoryError: it cannot be read, or has no such commit.
+        """
+        self.fetch()
+        assert self._fetched is not None
+        return self._fetched.result()
 
     def _fetch(self) -> Checkout:
         from engine.repository.mirror import Mirror

@@ -88,7 +88,7 @@ def test_a_killed_supervisor_leaves_an_interrupted_task_and_no_container(lab: La
 
 def supervisor_of(lab: Lab, task: str) -> int:
     """The process that holds the task's lock."""
-    lock = os.stat(lab.home / "state" / "fumehood" / "tasks" / task / "lock").st_ino
+    lock = (lab.home / "state" / "fumehood" / "tasks" / task / "lock").stat().st_ino
     for line in Path("/proc/locks").read_text().splitlines():
         fields = line.split()
         if fields[5].endswith(f":{lock}"):

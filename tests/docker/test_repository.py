@@ -322,7 +322,7 @@ evil=$(git commit-tree $tree -p HEAD -m evil)
 def test_evil_trees_are_refused(bench: Bench, task: CliShell, then: str) -> None:
     bench.resume(task, bench.snapshot_sha)
     task.must(f"{EVIL}\n{then}; git update-ref refs/heads/work $work")
-    with pytest.raises(RepositoryError, match="result refused: .*'.git'"):
+    with pytest.raises(RepositoryError, match=r"result refused: .*'.git'"):
         bench.result(task, bench.snapshot_sha)
     assert task.name[:12] not in git("for-each-ref", cwd=bench.results.git_dir)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 from rich.cells import cell_len, chop_cells, set_cell_size
@@ -103,12 +104,13 @@ def _shifted(segments: list[Segment], fixed: int, shift: int) -> list[Segment]:
     return [*strip.crop(0, min(fixed, length)), *strip.crop(min(fixed + shift, length), length)]
 
 
-def wrap(text: str, width: int) -> list[str]:
+@lru_cache(maxsize=256)
+def wrap(text: str, width: int) -> tuple[str, ...]:
     """A cleaned text in lines of at most `width` cells, broken at spaces where it has any; keeps its own lines."""
-    lines = []
+    lines: list[str] = []
     for paragraph in clean(text).expandtabs(4).split("\n"):
         lines += _wrapped(paragraph.rstrip(), max(8, width))
-    return lines
+    return tuple(lines)
 
 
 def _wrapped(paragraph: str, width: int) -> list[str]:

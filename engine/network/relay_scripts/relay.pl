@@ -11,6 +11,7 @@ use Socket qw(:DEFAULT IPPROTO_TCP TCP_NODELAY inet_aton);
 my $CHUNK     = 256 * 1024;
 my $MAX_PAIRS = 480;           # select() knows descriptors below 1024
 
+my $parent = getppid();
 my ($path, $host, $port) = @ARGV;
 my %end;                       # descriptor -> {handle, peer, waiting, ended, shut}
 my ($readable, $writable) = ('', '');
@@ -27,7 +28,6 @@ $listener->blocking(0);
 vec($readable, fileno($listener), 1) = 1;
 connect_gateway();             # tells the gateway that we listen; closed at once
 
-my $parent = getppid();
 while (getppid() == $parent) {
     my $ready = select(my $r = $readable, my $w = $writable, undef, 1);
     next if $ready <= 0;

@@ -76,9 +76,8 @@ class Relay:
         self.selector = selectors.DefaultSelector()
         self.selector.register(listener, READ, None)
 
-    def run(self) -> None:
-        """Serve until the parent is gone."""
-        parent = os.getppid()
+    def run(self, parent: int) -> None:
+        """Serve until the process `parent` is gone."""
         while os.getppid() == parent:
             for key, events in self.selector.select(PARENT_CHECK_SECONDS):
                 if key.data is None:
@@ -172,6 +171,7 @@ def max_pairs() -> int:
 
 def main() -> None:
     """Listen, tell the gateway by one empty connection, and serve."""
+    parent = os.getppid()
     path, host, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
     # As the first process of a container it would otherwise not even notice SIGTERM.
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -186,7 +186,7 @@ def main() -> None:
     listener.setblocking(False)
     with contextlib.suppress(OSError):
         connect(path).close()
-    Relay(path, listener, max_pairs()).run()
+    Relay(path, listener, max_pairs()).run(parent)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 # collect.sh WORKSPACE BASE RECORD MESSAGE: the result as a bundle on stdout, without what BASE has.
 # refs/heads/result is a commit with exactly what the work tree holds now, on top of the agent's own commits
-# (refs/heads/agent) when they descend from BASE. Exit code 40 and no output:
-# nothing changed; 41: the agent's commit has paths that git does not check out.
+# (refs/heads/agent) when they descend from BASE. RECORD is what leftovers.sh wrote. Exit code 40 and no output: nothing
+# changed; 41: the agent's commit has paths that git does not check out.
 workspace=$1 base=$2 record=$3 message=$4
 nothing_changed=40
 refused=41
@@ -31,17 +31,18 @@ put_back() {
     } | git update-index -z --index-info
 }
 
-# What setup left, unchanged since, is not the agent's doing, unless it staged or committed it.
-without_leftovers() {
-    local entry paths=()
-    local -A staged=()
-    [ -s "$record" ] || return 0
-    while IFS= read -r -d '' entry; do staged[$entry]=1; done <"$own/staged"
-    while IFS= read -r -d '' entry; do
-        entry=${entry#*$'\t'}
-        [ -n "${staged[$entry]:-}" ] || paths+=("$entry")
-    done < <(entries | comm -z -12 - <(sort -z "$record") | comm -z -23 - "$own/before")
-    ((${#paths[@]} == 0)) || put_back "${paths[@]}"
+# Of the entries on stdin those that setup left just so, unless the agent staged them: their paths.
+left_by_setup() {
+    sort -z | comm -z -12 - "$own/record" | cut -z -f2- | sort -z | comm -z -23 - "$own/staged"
+}
+
+# Untracked files are left out before they are added: there may be thousands, and adding writes each of them.
+index_untracked() {
+    untracked "" | sort -z >"$own/untracked"
+    cut -z -f2- "$own/record" | sort -z | comm -z -12 - "$own/untracked" |
+        GIT_INDEX_FILE=$own/candidates git update-index --add --info-only -z --stdin || return
+    GIT_INDEX_FILE=$own/candidates git ls-files --stage -z | left_by_setup >"$own/left" || return
+    comm -z -23 "$own/untracked" "$own/left" | git update-index --add -z --stdin
 }
 
 # Attributes (line ends, LFS) can make git see a change in a file that is byte for byte what the parent holds.
@@ -58,12 +59,15 @@ without_conversions() {
     ((${#same[@]} == 0)) || put_back "${same[@]}"
 }
 
-entries >"$own/before"
-index_work_tree
 # What the agent staged although it is ignored was meant.
-theirs ls-files --cached --ignored --exclude-standard -z >"$own/staged" 2>/dev/null &&
-    git update-index --add --remove -z --stdin <"$own/staged"
-without_leftovers
+theirs ls-files --cached --ignored --exclude-standard -z 2>/dev/null | sort -z >"$own/staged"
+if [ -f "$record" ]; then sort -z "$record"; fi >"$own/record"
+entries >"$own/before"
+index_tracked
+mapfile -d '' -t paths < <(entries | comm -z -23 - "$own/before" | left_by_setup)
+((${#paths[@]} == 0)) || put_back "${paths[@]}"
+index_untracked || fail "the files in $workspace cannot be read"
+git update-index --add --remove -z --stdin <"$own/staged"
 [ -z "$parent" ] || without_conversions
 
 tree=$(git write-tree) || exit 1

@@ -7,7 +7,8 @@ own_git_directory "$head"
 git read-tree "$head" || exit 1
 entries >"$own/before"
 mapfile -d '' -t hidden < <(git ls-files --others --exclude-standard --directory --no-empty-directory -z)
-index_work_tree
+index_tracked
+untracked "" | git update-index --add --info-only -z --stdin || fail "the files in $workspace cannot be read"
 mkdir -p "${record%/*}" && entries | comm -z -13 "$own/before" - >"$own/record" && mv "$own/record" "$record" || exit 1
 
 marker='# Left by the setup of this environment.'

@@ -40,18 +40,22 @@ theirs() {
     )
 }
 
-# Makes our own git directory, which borrows the workspace's objects; $1 is any sha of it.
+# Makes our own git directory, which borrows the workspace's objects; $1 is any sha of it. By hand: `git init` takes
+# longer and would look at the machine to decide about modes and links.
 own_git_directory() {
-    local format=sha1 objects shallow
-    ((${#1} == 64)) && format=sha256
-    if [ $format = sha1 ]; then git init --quiet "$own"; else git init --quiet --object-format=$format "$own"; fi ||
-        fail "git init failed in $own"
+    local objects shallow version=0 format=sha1
+    ((${#1} == 64)) && version=1 format=sha256
+    mkdir -p "$own/.git/objects/info" "$own/.git/refs" || exit 1
+    printf 'ref: refs/heads/none\n' >"$own/.git/HEAD"
+    {
+        printf '[core]\n\trepositoryFormatVersion = %s\n\tfileMode = true\n\tsymlinks = true\n' $version
+        [ $format = sha1 ] || printf '[extensions]\n\tobjectFormat = %s\n' $format
+    } >"$own/.git/config"
     # Where the repository's configuration is broken, git says nothing; the usual place is right then.
     objects=$(theirs rev-parse --git-path objects 2>/dev/null) || objects=$workspace/.git/objects
     [ ! -d "$objects" ] || printf '%s\n' "$objects" >"$own/.git/objects/info/alternates"
     shallow=$(theirs rev-parse --git-path shallow 2>/dev/null) && [ -f "$shallow" ] && cp "$shallow" "$own/.git/shallow"
     export GIT_DIR=$own/.git GIT_WORK_TREE=$workspace GIT_INDEX_FILE=$own/index
-    git config core.fileMode true && git config core.symlinks true && git config core.ignoreCase false
 }
 
 entries() {
@@ -71,9 +75,7 @@ untracked() {
     done < <(git ls-files --others --exclude-standard -z)
 }
 
-# Brings our index, which holds a commit's tree, to what the work tree holds now.
-index_work_tree() {
+# Brings the files our index holds to what the work tree holds now.
+index_tracked() {
     git add --update --ignore-errors || printf 'notice: some files could not be read\n' >&2
-    untracked "" >"$own/untracked"
-    git update-index --add -z --stdin <"$own/untracked" || fail "the files in $workspace could not be recorded"
 }

@@ -75,6 +75,7 @@ async def test_a_hello_in_single_bytes_and_two_records(tmp_path: Path) -> None:
         (records_of(made_hello(name_extension(b"allowed.test"), (0xFE0D, b"x")), 900), "ECH"),
         (b"\x16\x03\x01\x00\x05hello", "not a TLS client hello"),
     ],
+    ids=["other", "none", "hidden", "broken"],
 )
 async def test_a_tunnel_to_one_name_with_a_hello_for_another(tmp_path: Path, hello: bytes, reason: str) -> None:
     async with lab_with(tmp_path, "limited") as lab:

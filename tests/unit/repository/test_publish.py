@@ -113,7 +113,11 @@ def test_empty_and_damaged_patches_and_no_checkout(app: Path, tmp_path: Path) ->
         apply(patch, tmp_path)
 
 
-def test_the_users_settings_change_nothing(app: Path, patch: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "config").write_text("[apply]\n\twhitespace = error\n\tignoreWhitespace = change\n[core]\n\thooksPath = x\n")
+def test_the_users_settings_change_nothing(
+    app: Path, patch: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config").write_text(
+        "[apply]\n\twhitespace = error\n\tignoreWhitespace = change\n[core]\n\thooksPath = x\n"
+    )
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "config"))
     assert apply(patch, app).applied

@@ -115,7 +115,9 @@ def test_evil_in_the_middle_of_the_history(case: Case) -> None:
 @pytest.mark.parametrize("url", ["--upload-pack=touch x", "-x"])
 def test_evil_submodules(case: Case, url: str) -> None:
     blob = case.object("blob", f'[submodule "x"]\n\tpath = x\n\turl = {url}\n'.encode())
-    case.send(git("commit-tree", case.tree(("100644", b".gitmodules", blob)), "-p", case.base, "-m", "e", cwd=case.agent))
+    case.send(
+        git("commit-tree", case.tree(("100644", b".gitmodules", blob)), "-p", case.base, "-m", "e", cwd=case.agent)
+    )
     case.refuse("url|gitmodules")
 
 
@@ -141,11 +143,9 @@ def test_truncated_and_foreign_bundles(case: Case) -> None:
 
 def test_objects_that_are_missing(case: Case) -> None:
     sha = git("commit-tree", f"{case.base}^{{tree}}", "-p", case.base, "-m", "x", cwd=case.agent)
-    pack = git("rev-parse", "HEAD", cwd=case.agent)
-    assert pack == case.base
     case.send(commit(case.agent, "other"))
     header, _, rest = case.bundle.read_bytes().partition(b"\n\n")
-    lines = header.split(b"\n")[:-1] + [sha.encode() + b" refs/heads/result"]
+    lines = [*header.split(b"\n")[:-1], sha.encode() + b" refs/heads/result"]
     case.bundle.write_bytes(b"\n".join(lines) + b"\n\n" + rest)
     case.refuse("")
 

@@ -94,7 +94,7 @@ def test_local_bare_and_linked_worktree(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("GIT_DIR", str(top / ".git"))  # as in a git hook: it must not decide
     (tmp_path / "config").write_text("[safe]\n\tbareRepository = explicit\n")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "config"))
-    assert Source.from_url("bare.git", tmp_path) == Source(str(tmp_path / "bare.git"), "local", "bare", bare=True)
+    assert Source.from_url("bare.git", tmp_path) == Source(str(tmp_path / "bare.git"), "local", "bare")
     assert Source.from_url("second", tmp_path) == Source(str(tmp_path / "second"), "local", "second")
 
 

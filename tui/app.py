@@ -1,0 +1,106 @@
+"""The workbench as an application: themes, signals, the palette; everything else is in screens and panes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterable
+from functools import partial
+from typing import ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import BindingType
+from textual.screen import Screen
+
+from engine.bench import Bench
+from tui.present import actions, theme
+from tui.present.text import clean
+from tui.present.theme import FumehoodTheme, Palette
+from tui.screens.bench import BenchScreen
+
+
+class Workbench(App[int]):
+    """`fumehood` without a command (SPEC L1): opens on the newest task, or on `task`."""
+
+    TITLE = "fumehood"
+    ENABLE_COMMAND_PALETTE = True
+    BINDINGS: ClassVar[list[BindingType]] = []
+    CSS = """
+    Toast { background: $panel; color: $foreground; border-left: outer $accent; margin: 0 1; }
+    Toast.-error { border-left: outer $error; }
+    """
+
+    def __init__(self, bench: Bench, task: str | None = None) -> None:
+        self._themes, self._theme_problems = theme.load_all()
+        super().__init__()
+        for name in list(self.available_themes):
+            if name not in self._themes:
+                self.unregister_theme(name)
+        for found in self._themes.values():
+            self.register_theme(found.textual())
+        self.animation_level = "none"
+        self.bench = bench
+        self.opened = task
+        self.theme = self._first_theme()
+
+    def _first_theme(self) -> str:
+        if self.no_color:
+            return theme.WITHOUT_COLOUR
+        wanted = os.environ.get("FUMEHOOD_THEME", theme.DEFAULT)
+        return wanted if wanted in self._themes else next(iter(self._themes))
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """The variables that our style sheets use beyond Textual's."""
+        return {"line": "#444444", "line-focus": "#888888"}
+
+    @property
+    def palette(self) -> Palette:
+        """The styles rows are painted with."""
+        found: FumehoodTheme = self._themes.get(self.theme) or next(iter(self._themes.values()))
+        return found.palette
+
+    def next_theme(self) -> None:
+        """Use the theme that comes after this one."""
+        names = list(self._themes)
+        self.theme = names[(names.index(self.theme) + 1) % len(names)]
+        self.tell(f"Theme: {self._themes[self.theme].title}")
+
+    def on_mount(self) -> None:
+        """The bench, and an orderly end when the terminal goes (SPEC W8)."""
+        self.push_screen(BenchScreen(self.bench, self.opened))
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            try:
+                loop.add_signal_handler(number, partial(self.exit, 128 + number))
+            except (RuntimeError, ValueError):
+                # Not the main thread, as in tests: there is no terminal to restore either.
+                break
+        for problem in self._theme_problems:
+            self.tell(str(problem), bad=True)
+
+    def tell(self, text: str, *, hint: str = "", bad: bool = False) -> None:
+        """A toast; the text may come from anywhere."""
+        whole = f"{text}\n{hint}" if hint else text
+        severity = "error" if bad else "information"
+        self.notify(clean(whole), severity=severity, markup=False, timeout=10 if bad else 4)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """The palette: every action of the registry, and the themes."""
+        if isinstance(screen, BenchScreen):
+            for action in actions.ACTIONS:
+                if action.group != "list" and action.id != "palette" and not screen.why_not(action.id):
+                    name = (action.label or action.id.replace("_", " ")).capitalize()
+                    yield SystemCommand(f"{name} ({action.key})", action.tooltip, partial(screen.perform, action.id))
+        for found in self._themes.values():
+            yield SystemCommand(f"Theme: {found.title}", "Use these colours", partial(setattr, self, "theme", found.name))
+
+
+def run(bench: Bench, task: str | None = None) -> int:
+    """Open the workbench and stay until the user leaves; returns the exit code.
+
+    The terminal must have been checked before (`tui.terminal.check`).
+    """
+    app = Workbench(bench, task)
+    code = app.run()
+    return code if code is not None else app.return_code or 0

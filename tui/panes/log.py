@@ -1,0 +1,139 @@
+"""Pane 4: what happens in a task, live."""
+
+from __future__ import annotations
+
+from textual import on
+from textual.app import ComposeResult
+from textual.widgets import Input
+
+from tui.live.feed import Feed
+from tui.panes.pane import Pane
+from tui.present import task, words
+from tui.present.row import Row, Span, row
+from tui.widgets.bar import Bar
+from tui.widgets.line_view import LineView
+from tui.widgets.log_view import LogView
+
+_EMPTY = (
+    row(""),
+    row("  Nothing here yet."),
+    row(""),
+    row(("  n", "key"), ("      write a prompt and start a task", "muted")),
+    row(("  1 enter", "key"), (" open one of the list", "muted")),
+)
+
+
+class LogPane(Pane):
+    """Facts and phases on top, the log, and below it what is in sight of it."""
+
+    NUMBER, NAME, GROUP = 4, "Log", "log"
+
+    def compose(self) -> ComposeResult:
+        """Two bars, the log, the filter, the status."""
+        yield Bar(id="log-facts")
+        yield Bar(id="log-phases")
+        yield LogView(id="log-view")
+        yield Input(id="log-filter", placeholder="show only lines that contain …", compact=True, select_on_focus=False)
+        yield Bar(id="log-status")
+
+    def on_mount(self) -> None:
+        """No filter yet, nothing blinks."""
+        super().on_mount()
+        self.log_view.set_placeholder(*_EMPTY)
+        field = self.query_one(Input)
+        field.cursor_blink = False
+        field.display = False
+
+    @property
+    def view(self) -> LineView:
+        """The log has the keys."""
+        return self.log_view
+
+    @property
+    def log_view(self) -> LogView:
+        """The log."""
+        return self.query_one(LogView)
+
+    @property
+    def feed(self) -> Feed | None:
+        """The task that is shown."""
+        return self.log_view.feed
+
+    def show(self, feed: Feed | None) -> None:
+        """Show another task."""
+        self.query_one(Input).value = ""
+        self.query_one(Input).display = False
+        self.log_view.show(feed)
+        self.tick()
+
+    def tick(self) -> None:
+        """Bring bars and titles up to date; paints only what reads differently."""
+        feed = self.feed
+        if feed is None or not feed.state.created_at:
+            self.query_one("#log-facts", Bar).show(row(""))
+            self.query_one("#log-phases", Bar).show(row(""))
+            self.set_title("")
+            return
+        now = words.now()
+        width = self.inside
+        facts = tuple(task.facts(feed.state, feed.attempt))
+        framed = not (self.screen.has_class("-narrow") or self.screen.has_class("zoomed"))
+        title: tuple[Span, ...] = () if framed else ((f" {task.title(feed.state)}", "strong"),)
+        self.query_one("#log-facts", Bar).show(Row(title or ((" ", ""), *facts), () if framed else facts))
+        self.query_one("#log-phases", Bar).show(task.phases_row(feed.state, feed.attempt, now, width))
+        self.set_title(task.title(feed.state)[: max(10, width - 12)], note=self._place())
+        self.query_one("#log-status", Bar).show(Row(((f" {self._place()}", "muted"),)))
+        self.log_view.refresh_running()
+
+    def _place(self) -> str:
+        view = self.log_view
+        count = view.row_count()
+        last = min(count, view.scroll_offset.y + view.page)
+        words_ = [f"{last:,}/{count:,}"]
+        if view.following:
+            words_.append("following" if view.feed and not view.feed.state.finished else "end")
+        else:
+            words_.append(f"paused · +{view.unseen:,} new · G follows" if view.unseen else "G to the end")
+        if view.feed and view.feed.filter:
+            words_.append(f'only "{view.feed.filter}" · esc shows all')
+        return " · ".join(words_)
+
+    @on(LogView.Status)
+    def _status_changed(self) -> None:
+        self.tick()
+
+    # Filter
+
+    def open_filter(self) -> None:
+        """Ask what to look for."""
+        if self.feed is not None:
+            field = self.query_one(Input)
+            field.display = True
+            field.focus()
+
+    def close_filter(self) -> bool:
+        """Show everything again; False when there was no filter."""
+        field = self.query_one(Input)
+        if not field.display and not (self.feed and self.feed.filter):
+            return False
+        field.value = ""
+        field.display = False
+        self._set_filter("")
+        self.log_view.focus()
+        return True
+
+    @on(Input.Changed)
+    def _filter_changed(self, event: Input.Changed) -> None:
+        self._set_filter(event.value)
+
+    @on(Input.Submitted)
+    def _filter_submitted(self) -> None:
+        if not self.query_one(Input).value:
+            self.query_one(Input).display = False
+        self.log_view.focus()
+
+    def _set_filter(self, text: str) -> None:
+        if self.feed is not None and text != self.feed.filter:
+            self.feed.set_filter(text)
+            self.log_view.take()
+            self.tick()

@@ -1,0 +1,46 @@
+"""What all panes have: a number to reach it by, a frame with a title when there is room, one view that has the keys."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.containers import Vertical
+from textual.content import Content
+
+from tui.present.text import content
+from tui.widgets.line_view import LineView
+
+
+class Pane(Vertical):
+    """A numbered part of the bench; `group` names its actions in the registry."""
+
+    NUMBER: ClassVar[int] = 0
+    NAME: ClassVar[str] = ""
+    GROUP: ClassVar[str] = ""
+
+    def __init__(self) -> None:
+        super().__init__(id=self.GROUP)
+        self._titles: tuple[str, str] = ("", "")
+
+    @property
+    def view(self) -> LineView:
+        """The view that gets the focus when the pane does."""
+        return self.query_one(LineView)
+
+    @property
+    def inside(self) -> int:
+        """Cells between the frame's sides."""
+        return max(10, self.content_size.width)
+
+    def on_mount(self) -> None:
+        """The frame says at once what this is."""
+        self.set_title("")
+
+    def set_title(self, about: str, *, note: str = "") -> None:
+        """The title at the top of the frame, and a note at its bottom; untrusted text is fine."""
+        if (about, note) == self._titles and about:
+            return
+        self._titles = (about, note)
+        title: Content = content((f"{self.NUMBER} {self.NAME}", "bold"))
+        self.border_title = title + content(f" ─ {about}") if about else title
+        self.border_subtitle = content(note) if note else None

@@ -1,0 +1,125 @@
+"""Every action of the workbench, once: keys, footer, help, palette and the table of keys are made from this."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.binding import Binding, BindingType
+
+GROUPS = {
+    "everywhere": "Everywhere",
+    "tasks": "1 Tasks",
+    "environment": "2 Environment",
+    "cache": "3 Cache",
+    "log": "4 Log",
+    "diff": "5 Diff",
+    "list": "Moving in any list",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something the user can do.
+
+    Args:
+        id: unique; `action_ID` is the method that does it.
+        keys: Textual key names; the first is the one shown.
+        group: where it works, a key of `GROUPS`.
+        label: for the footer, one or two words.
+        tooltip: for help and palette, a sentence without its full stop.
+        hint: whether the footer names it.
+    """
+
+    id: str
+    keys: tuple[str, ...]
+    group: str
+    label: str
+    tooltip: str
+    hint: bool = False
+
+    @property
+    def key(self) -> str:
+        """The key to show, as it is on the keyboard."""
+        return shown(self.keys[0])
+
+    @property
+    def all_keys(self) -> str:
+        """All keys, as they are on the keyboard."""
+        return " ".join(shown(key) for key in self.keys)
+
+
+_NAMES = {
+    "question_mark": "?", "slash": "/", "plus": "+", "underscore": "_", "minus": "-", "left_square_bracket": "[",
+    "right_square_bracket": "]", "left_curly_bracket": "{", "right_curly_bracket": "}", "escape": "esc",
+    "pageup": "PgUp", "pagedown": "PgDn", "up": "↑", "down": "↓", "left": "←", "right": "→",
+    "shift+tab": "S-tab", "ctrl+d": "^d", "ctrl+u": "^u", "ctrl+p": "^p", "ctrl+s": "^s", "ctrl+c": "^c",
+}  # fmt: skip
+
+ACTIONS = (
+    Action("new_task", ("n",), "everywhere", "new", "Write a prompt and start a task", True),
+    Action("apply", ("a",), "everywhere", "apply", "Apply the diff of this task to your checkout", True),
+    Action("cancel_task", ("x",), "everywhere", "cancel", "Stop this task", True),
+    Action("reset_cache", ("R",), "everywhere", "reset cache", "Throw the snapshot of this environment away", True),
+    Action("zoom", ("plus",), "everywhere", "zoom", "Give this pane the whole screen, or take it back", True),
+    Action("unzoom", ("underscore", "minus"), "everywhere", "unzoom", "Show all panes again"),
+    Action("pane_1", ("1",), "everywhere", "tasks", "Go to the tasks"),
+    Action("pane_2", ("2",), "everywhere", "environment", "Go to the environment"),
+    Action("pane_3", ("3",), "everywhere", "cache", "Go to the cache"),
+    Action("pane_4", ("4",), "everywhere", "log", "Go to the log"),
+    Action("pane_5", ("5",), "everywhere", "diff", "Go to the diff"),
+    Action("next_pane", ("tab",), "everywhere", "next pane", "Go to the next pane"),
+    Action("previous_pane", ("shift+tab",), "everywhere", "previous pane", "Go to the pane before"),
+    Action("next_theme", ("T",), "everywhere", "theme", "Use the next theme"),
+    Action("palette", ("ctrl+p",), "everywhere", "palette", "Find an action by its name"),
+    Action("back", ("escape",), "everywhere", "back", "Leave the filter, the zoom, or go back to the tasks"),
+    Action("help", ("question_mark",), "everywhere", "help", "Show every key, and which work here", True),
+    Action("quit_bench", ("q", "ctrl+c"), "everywhere", "quit", "Leave; running tasks go on", True),
+    Action("open_task", ("enter",), "tasks", "open", "Open this task and go to its log", True),
+    Action("next_environment", ("right_square_bracket",), "environment", "next", "Show the next environment", True),
+    Action("previous_environment", ("left_square_bracket",), "environment", "previous", "Show the one before", True),
+    Action("edit_environment", ("e",), "environment", "edit", "Open the environment file in $EDITOR", True),
+    Action("reload", ("r",), "environment", "reload", "Read the environment files again", True),
+    Action("refresh_cache", ("r",), "cache", "refresh", "Look at the cache again", True),
+    Action("toggle", ("enter", "space"), "log", "fold", "Fold or unfold this command or text", True),
+    Action("filter", ("slash",), "log", "filter", "Show only lines that contain a text", True),
+    Action("next_failure", ("right_square_bracket",), "log", "next failure", "Go to the next failure", True),
+    Action("previous_failure", ("left_square_bracket",), "log", "", "Go to the failure before"),
+    Action("follow", ("G", "end"), "log", "follow", "Go to the end and follow what happens", True),
+    Action("toggle_all", ("o",), "log", "fold all", "Fold or unfold everything"),
+    Action("next_attempt", ("v",), "log", "attempt", "Show the next attempt of this task"),
+    Action("next_hunk", ("right_square_bracket",), "diff", "next hunk", "Go to the next hunk", True),
+    Action("previous_hunk", ("left_square_bracket",), "diff", "", "Go to the hunk before"),
+    Action("next_file", ("right_curly_bracket",), "diff", "next file", "Go to the next file", True),
+    Action("previous_file", ("left_curly_bracket",), "diff", "", "Go to the file before"),
+    Action("toggle_files", ("f",), "diff", "files", "Show or hide the list of files", True),
+    Action("list_down", ("j", "down"), "list", "down", "One row down"),
+    Action("list_up", ("k", "up"), "list", "up", "One row up"),
+    Action("list_page_down", ("pagedown",), "list", "page down", "One page down"),
+    Action("list_page_up", ("pageup",), "list", "page up", "One page up"),
+    Action("list_half_down", ("ctrl+d",), "list", "half page down", "Half a page down"),
+    Action("list_half_up", ("ctrl+u",), "list", "half page up", "Half a page up"),
+    Action("list_top", ("g", "home"), "list", "top", "To the first row"),
+    Action("list_end", ("G", "end"), "list", "end", "To the last row"),
+    Action("list_right", ("l", "right"), "list", "right", "Show what is further right"),
+    Action("list_left", ("h", "left"), "list", "left", "Show what is further left"),
+    Action("list_open", ("enter",), "list", "open", "Choose this row"),
+)
+
+
+def shown(key: str) -> str:
+    """A Textual key name as it is on the keyboard."""
+    return _NAMES.get(key, key)
+
+
+def of(group: str) -> list[Action]:
+    """The actions of a group, in the order of the registry."""
+    return [action for action in ACTIONS if action.group == group]
+
+
+def bindings(*groups: str) -> list[BindingType]:
+    """The key bindings of groups, for a screen or a widget."""
+    return [
+        Binding(",".join(action.keys), action.id, action.label or action.tooltip, tooltip=action.tooltip, id=action.id)
+        for group in groups
+        for action in of(group)
+    ]

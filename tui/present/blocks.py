@@ -1,0 +1,120 @@
+"""Blocks of the story as rows: the heading of a command, the lines of its output, texts wrapped to the width."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from tui.live.line_index import Line
+from tui.present import sgr, words
+from tui.present.row import Row, Span, row, wrap
+from tui.present.story import Command, Text, TextKind
+from tui.present.text import one_line
+
+TAIL = 50
+_GUTTER: tuple[Span, ...] = ((" │ ", "faint"),)
+# kind -> (glyph, role of the glyph, role of the text)
+_LOOK: dict[TextKind, tuple[str, str, str]] = {
+    "phase": ("", "muted", "muted"),
+    "prompt": ("›", "accent", "strong"),
+    "message": ("¶", "accent", ""),
+    "thought": ("·", "muted", "muted"),
+    "plan": ("☰", "accent", ""),
+    "tool": ("▪", "accent", ""),
+    "file": ("✎", "accent", ""),
+    "notice": ("·", "muted", "muted"),
+    "warning": ("!", "warn", "warn"),
+    "denied": ("✗ network", "bad", ""),
+    "error": ("✗", "bad", "bad"),
+    "answer": ("", "ok", ""),
+    "end": ("", "", ""),
+}
+
+
+def command_row(command: Command, now: float) -> Row:
+    """The heading of a command: state, what it runs, how long it took, its exit code, whether it is unfolded."""
+    glyph, role = words.state(command.status)
+    seconds = now - command.started_at if command.running else command.duration
+    took = words.clock(seconds) if command.running else words.short_time(seconds)
+    code = {"timeout": "time", "killed": "kill", "lost": "lost"}.get(command.status, "")
+    if not code and command.exit_code is not None:
+        code = str(command.exit_code)
+    fold = "▾" if command.shows_output else "▸" if command.size else " "
+    right: tuple[Span, ...] = (
+        (f"{took:>7}", "muted"),
+        (f"{code:>5}", "bad" if command.failed else "faint"),
+        (f" {fold} ", "muted"),
+    )
+    text_role = "strong" if command.failed or command.running else ""
+    return row((f" {glyph} ", role), (one_line(command.command), text_role), right=right)
+
+
+@lru_cache(maxsize=2048)
+def output_row(line: Line) -> Row:
+    """One line of output in its own colours; what a carriage return overwrote is marked `␍`."""
+    text = line.data.decode("utf-8", "replace").rstrip("\r")
+    head, over, last = text.rpartition("\r")
+    spans: list[Span] = [("␍", "faint"), *sgr.spans(last)] if over and head.strip() else list(sgr.spans(last))
+    if line.cut:
+        spans.append((f"… {line.cut:,} bytes not shown", "warn"))
+    return Row((*_GUTTER, *spans), fixed=3)
+
+
+def command_line_row(text: str) -> Row:
+    """A further line of a command of several lines."""
+    return Row((*_GUTTER, (text, "muted")), fixed=3)
+
+
+def above_row(hidden: int) -> Row:
+    """Stands for the beginning of a long output that is not shown."""
+    return Row((*_GUTTER, (f"⋯ {words.count(hidden, 'line')} above · enter shows all", "muted")))
+
+
+def empty_row(command: Command) -> Row:
+    """Says that a command printed nothing, or nothing yet."""
+    return Row((*_GUTTER, ("no output yet" if command.running else "no output", "muted")))
+
+
+def text_rows(block: Text, width: int) -> list[Row]:
+    """A text wrapped to the width, its first line with its glyph."""
+    if block.kind == "phase":
+        rule = "─" * max(0, width - len(block.text) - 5)
+        return [row((" ─ ", "faint"), (block.text, "muted"), (f" {rule}", "faint"))]
+    if block.kind == "end":
+        return _end_rows(block, width)
+    if block.kind == "answer":
+        return _answer_rows(block, width)
+    glyph, glyph_role, role = _LOOK[block.kind]
+    if block.kind == "tool":
+        glyph_role = words.state(block.status)[1]
+    lead = f" {glyph} "
+    lines = wrap(block.text, width - len(lead) - len(block.right) - 4)
+    if not block.unfolded and len(lines) > 1:
+        lines = (f"{lines[0]} …",)
+    right: tuple[Span, ...] = ((f"{block.right}  ", "muted"),) if block.right else ()
+    rows = [row((lead, glyph_role), (lines[0], role), right=right)]
+    rows += [row(" " * len(lead), (line, role)) for line in lines[1:]]
+    for line in block.hint.splitlines():
+        rows.append(Row((*_GUTTER, *sgr.spans(line))))
+    return rows
+
+
+def _answer_rows(block: Text, width: int) -> list[Row]:
+    rule = "─" * max(0, width - 11)
+    rows = [row(""), row((" ─ ", "ok"), ("answer", "ok strong"), (f" {rule}", "ok"))]
+    code = False
+    for line in wrap(block.text, width - 4):
+        if line.lstrip().startswith("```"):
+            code = not code
+            continue
+        heading = not code and line.startswith("#")
+        role = "string" if code else "strong" if heading else ""
+        rows.append(row("   ", (line.lstrip("# ") if heading else line, role)))
+    return [*rows, row("")]
+
+
+def _end_rows(block: Text, width: int) -> list[Row]:
+    glyph, role = words.state(block.status)
+    said = f"{block.status}: {block.text}" if block.text else block.status
+    lines = wrap(said, width - 5)
+    rows = [row((f" {glyph} ", role), (lines[0], f"strong {role}"), right=((f"{block.hint}  ", "muted"),))]
+    return rows + [row("   ", (line, role)) for line in lines[1:]]

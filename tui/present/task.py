@@ -1,0 +1,113 @@
+"""A task in one row, in a title, in a line of phases; and the counts for the head of the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engine.tasks.model import PhaseState, TaskState
+from tui.present import words
+from tui.present.row import Row, Span, row
+from tui.present.text import one_line
+
+
+def list_row(state: TaskState, now: float) -> Row:
+    """The task in the list: glyph, first line of the prompt, and what came of it."""
+    glyph, role = words.state(state.status)
+    return row((f" {glyph} ", role), (one_line(state.prompt), ""), right=(*_outcome(state, now), (" ", "")))
+
+
+def _outcome(state: TaskState, now: float) -> tuple[Span, ...]:
+    if state.status == "in_progress":
+        return ((words.clock(now - state.created_at), "run"),)
+    if state.status == "pending":
+        return (("queued", "muted"),)
+    if state.status == "error":
+        phase = state.error.phase if state.error else ""
+        return ((f"{phase or 'failed'}", "bad"),)
+    if state.status in ("cancelled", "interrupted"):
+        return ((state.status, "muted"),)
+    diff = state.attempts[0].diff if state.attempts else None
+    if diff is None or not diff.files_changed:
+        return (("no changes", "muted"),)
+    counts: tuple[Span, ...] = ((f"+{diff.lines_added}", "added"), (f" −{diff.lines_removed}", "removed"))
+    return (("applied ", "muted"), *counts) if state.status == "applied" else counts
+
+
+EMPTY_LIST = (
+    row(""),
+    row("  No tasks yet.", role=""),
+    row(""),
+    row(("  n", "key"), ("  write a prompt and start one", "muted")),
+    row(("  ?", "key"), ("  every key", "muted")),
+)
+
+
+def title(state: TaskState) -> str:
+    """What the task is about, for the title of its log."""
+    return one_line(state.prompt, 200)
+
+
+def facts(state: TaskState, attempt: int) -> list[Span]:
+    """Status, agent, network, cache and attempt of a task, shortest first words."""
+    glyph, role = words.state(state.status)
+    word = {"in_progress": "running", "pending": "queued"}.get(state.status, state.status)
+    parts: list[Span] = [(f"{glyph} {word}", role), (" · ", "faint"), (one_line(state.agent, 20), "muted")]
+    if len(state.attempts) > 1:
+        parts += [(" · ", "faint"), (f"attempt {attempt}/{len(state.attempts)}", "muted")]
+    if state.network_mode:
+        proven = {True: (" ✓", "ok"), False: (" ✗", "bad"), None: ("", "")}[state.network_proven]
+        parts += [(" · ", "faint"), (f"network {state.network_mode}", "muted"), proven]
+    if state.network_denied:
+        parts += [(" · ", "faint"), (f"{state.network_denied} denied", "bad")]
+    if state.cache:
+        parts += [(" · ", "faint"), (f"cache {state.cache.result}", "muted")]
+    return parts
+
+
+def phases_row(state: TaskState, attempt: int, now: float, width: int) -> Row:
+    """The phases with their times, in order; where they do not fit, the first ones give way to `…`."""
+    shown = [_phase(phase, now) for phase in state.phases if phase.attempt == attempt]
+    if not shown:
+        return row((" waiting to begin" if not state.finished else "", "muted"))
+    room = width - 6
+    kept = 0
+    for phase in reversed(shown):
+        room -= sum(len(text) for text, _ in phase) + 3
+        if room < 0:
+            break
+        kept += 1
+    parts: list[Span] = [(" … ▸ " if kept < len(shown) else " ", "faint")]
+    for number, phase in enumerate(shown[len(shown) - max(1, kept) :]):
+        parts += [(" ▸ ", "faint"), *phase] if number else phase
+    return Row(tuple(parts))
+
+
+def _phase(phase: PhaseState, now: float) -> list[Span]:
+    glyph, role = words.state(phase.status)
+    if phase.status == "running":
+        return [(f"{phase.name} ", "strong"), (f"{words.clock(now - phase.started_at)} {glyph}", role)]
+    if phase.status == "skipped":
+        return [(f"{phase.name} –", "muted")]
+    time: Span = (words.short_time(phase.seconds), "muted")
+    if phase.status == "failed":
+        return [(f"{phase.name} ", "bad"), time, (f" {glyph}", role)]
+    return [(f"{phase.name} ", ""), time]
+
+
+def head_row(environment: str, place: str, states: Sequence[TaskState]) -> Row:
+    """The line at the top: product, environment, where its code is from, and how many tasks run and wait."""
+    running = sum(state.status == "in_progress" for state in states)
+    waiting = sum(state.status == "pending" for state in states)
+    left: list[Span] = [(" fumehood ", "accent strong")]
+    if environment:
+        left += [(f" {environment}", "strong")]
+    if place:
+        left += [(" · ", "faint"), (place, "muted")]
+    right: list[Span] = []
+    if running:
+        right.append((f"{words.RUNNING} {running} running  ", "run"))
+    if waiting:
+        right.append((f"{words.PENDING} {waiting} queued  ", "muted"))
+    if not running and not waiting:
+        right.append((f"{words.count(len(states), 'task')}, none running " if states else "", "muted"))
+    return Row(tuple(left), tuple(right), "bar")
