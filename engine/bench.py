@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from engine.environment.problem import Problem
     from engine.repository.diff import DiffStat
     from engine.repository.publish import ApplyOutcome
-    from engine.tasks.detach import Supervisor
     from engine.tasks.events import AnyEvent
     from engine.tasks.model import TaskState
 
@@ -87,14 +86,14 @@ class Bench:
         branch: str = "",
         agent: str = "",
         attempts: int = 1,
-        supervisor: Supervisor | None = None,
+        fork: bool = False,
     ) -> str:
         """Start a task in a supervisor of its own and return its id at once.
 
         Args:
             branch: branch, tag or sha to work on; empty for the environment's default branch.
             agent: the agent's name; empty for the environment's.
-            supervisor: a process started ahead; without one it is started now.
+            fork: this process has one thread, and the supervisor may be a fork of it, which is faster.
 
         Raises:
             UsageError: the agent, the number of attempts or the prompt is unusable.
@@ -103,10 +102,11 @@ class Bench:
 
         from engine.agents import agent as agent_named
         from engine.agents import agent_settings
+        from engine.tasks import detach
         from engine.tasks import events as ev
-        from engine.tasks.detach import Supervisor as Process
         from engine.tasks.journal import Journal
         from engine.tasks.spec import TaskSpec, new_id
+        from engine.tasks.supervisor import supervise
 
         agent = agent or environment.agent.use
         missing = agent_named(agent).check(agent_settings(environment), environment.directory)
@@ -117,7 +117,6 @@ class Bench:
             raise UsageError(f"--attempts {attempts} is out of range", "use 1 to 4")
         if not prompt.strip():
             raise UsageError("the prompt is empty", 'say what to do: fumehood exec "fix the failing test"')
-        process = supervisor or Process()
         spec = TaskSpec(new_id(), str(environment.path), prompt, agent, branch, attempts, time.time())
         spec.save()
         journal = Journal(spec.folder)
@@ -135,7 +134,10 @@ class Bench:
         )
         journal.append(ev.TaskStatus(status="pending"))
         journal.close()
-        process.hand_over(spec.folder)
+        if fork:
+            detach.fork(lambda: supervise(spec.folder, environment))
+        else:
+            detach.spawn(spec.folder)
         return spec.id
 
     def tasks(self) -> list[TaskState]:
@@ -281,23 +283,23 @@ class Bench:
         from engine.containers.endpoint import connect
         from engine.repository.source import Source
 
-        client = connect()
-        image = images.find(client, environment.image.name)
+        api = connect()
+        image = images.find(api, environment.image.name)
         if image is None:
             return Decided("miss", f"image {environment.image.name} is not there yet", "")
         source = Source.from_url(environment.repository.url, environment.path.parent)
         repository = f"{source.url}#{source.subdirectory}"
         key = cache_key(environment, image_id=image, repository=repository, secret_values={})
-        return snapshots.explain(client, environment, key)
+        return snapshots.explain(api, environment, key)
 
     def cache_list(self) -> list[CacheEntry]:
         """Every snapshot of this user, newest first."""
         from engine.cache import snapshots
         from engine.containers.endpoint import connect
 
-        client = connect()
-        found = snapshots.everything(client)
-        using = snapshots.users(client, found)
+        api = connect()
+        found = snapshots.everything(api)
+        using = snapshots.users(api, found)
         ttl = {entry.environment.id: entry.environment.cache.ttl for entry in self.environments() if entry.environment}
         return [CacheEntry(s, s.created_at + ttl.get(s.environment, 12 * 3600), tuple(using[s.image])) for s in found]
 
@@ -307,10 +309,10 @@ class Bench:
         from engine.containers import images
         from engine.containers.endpoint import connect
 
-        client = connect()
+        api = connect()
         snapshots.reset(environment.id)
-        found = snapshots.of_environment(client, environment.id)
-        removed = [s for s in found if images.remove(client, s.image)]
+        found = snapshots.of_environment(api, environment.id)
+        removed = [s for s in found if images.remove(api, s.image)]
         if not found:
             return f"{environment.name}: there was no snapshot; the next start sets it up"
         kept = len(found) - len(removed)

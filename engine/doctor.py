@@ -66,8 +66,7 @@ def _git() -> Iterator[Check]:
 def _engine() -> Iterator[Check]:
     from engine.containers.endpoint import connect, describe
 
-    client = connect()
-    engine = describe(client)
+    engine = describe()
     yield Check("container engine", True, f"{engine.name} {engine.version} at {engine.url}, {engine.storage}")
     numbers = tuple(int(part) for part in re.findall(r"\d+", engine.runtime)[:3])
     old = bool(numbers) and numbers < _RUNC_FIXED
@@ -82,7 +81,7 @@ def _engine() -> Iterator[Check]:
     from engine.containers import images
     from engine.environment.model import DEFAULT_IMAGE
 
-    found = images.find(client, DEFAULT_IMAGE)
+    found = images.find(connect(), DEFAULT_IMAGE)
     if found:
         yield Check("base image", True, f"{DEFAULT_IMAGE} {found[7:19]}")
         return

@@ -27,7 +27,7 @@ class Workbench(App[int]):
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = []
     CSS = """
-    Toast { background: $panel; color: $foreground; border-left: outer $accent; margin: 0 1; }
+    Toast { background: $panel; color: $foreground; border-left: outer $accent; margin: 0 1; padding: 0 1; }
     Toast.-error { border-left: outer $error; }
     """
 
@@ -45,7 +45,7 @@ class Workbench(App[int]):
         self.theme = self._first_theme()
 
     def _first_theme(self) -> str:
-        if self.no_color:
+        if self.no_color or self.console.color_system == "standard":
             return theme.WITHOUT_COLOUR
         wanted = os.environ.get("FUMEHOOD_THEME", theme.DEFAULT)
         return wanted if wanted in self._themes else next(iter(self._themes))
@@ -60,10 +60,17 @@ class Workbench(App[int]):
         found: FumehoodTheme = self._themes.get(self.theme) or next(iter(self._themes.values()))
         return found.palette
 
+    def _watch_theme(self, theme_name: str) -> None:
+        """The colours of programs' output follow the theme."""
+        colours = self._themes[theme_name].terminal_theme()
+        self.ansi_theme_dark = self.ansi_theme_light = colours
+        super()._watch_theme(theme_name)
+
     def next_theme(self) -> None:
         """Use the theme that comes after this one."""
         names = list(self._themes)
         self.theme = names[(names.index(self.theme) + 1) % len(names)]
+        self.clear_notifications()
         self.tell(f"Theme: {self._themes[self.theme].title}")
 
     def on_mount(self) -> None:

@@ -11,20 +11,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import argparse
 
-    from engine.tasks.detach import Supervisor
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0, 1 failed, 2 wrong usage, 130 cancelled."""
     argv = list(sys.argv[1:] if arguments is None else arguments)
-    supervisor = _early_supervisor(argv)
     from engine.errors import EngineError
 
     try:
         from tui.commands.parser import parse
 
         options = parse(argv)
-        options.supervisor = supervisor
+        # A fork is safe only while this process is the command line and nothing else.
+        options.alone = arguments is None
         return _run(options)
     except EngineError as error:
         return _fail(error, json_wanted="--json" in argv)
@@ -34,18 +32,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader went away (`| head`): nothing more to say, and nobody to say it to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    finally:
-        if supervisor is not None and not supervisor.handed_over:
-            supervisor.dismiss()
-
-
-def _early_supervisor(argv: Sequence[str]) -> Supervisor | None:
-    """For `exec`, a supervisor that loads its libraries while this process reads options and environment."""
-    if argv[:1] != ["exec"] or "-h" in argv or "--help" in argv:
-        return None
-    from engine.tasks.detach import Supervisor as Process
-
-    return Process()
 
 
 def _run(options: argparse.Namespace) -> int:

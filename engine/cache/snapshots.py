@@ -19,14 +19,13 @@ from engine.cache.decision import (
 )
 from engine.cache.key import Key
 from engine.containers import images
+from engine.containers.api import Api
 from engine.containers.container import Container, labelled
 from engine.errors import EngineError
 from engine.state import local_key, state_dir, write_atomic
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import docker
 
     from engine.environment.model import Environment
 
@@ -41,25 +40,25 @@ def lock_path(environment_id: str) -> Path:
     return state_dir() / "locks" / f"{environment_id}.lock"
 
 
-def of_environment(client: docker.APIClient, environment_id: str) -> list[Snapshot]:
+def of_environment(api: Api, environment_id: str) -> list[Snapshot]:
     """The snapshots of one environment."""
-    return _snapshots(client, {LABEL_OWNER: owner(), LABEL_ENVIRONMENT: environment_id})
+    return _snapshots(api, {LABEL_OWNER: owner(), LABEL_ENVIRONMENT: environment_id})
 
 
-def everything(client: docker.APIClient) -> list[Snapshot]:
+def everything(api: Api) -> list[Snapshot]:
     """Every snapshot of this installation, newest first."""
-    return _snapshots(client, {LABEL_OWNER: owner()})
+    return _snapshots(api, {LABEL_OWNER: owner()})
 
 
-def _snapshots(client: docker.APIClient, labels: dict[str, str]) -> list[Snapshot]:
-    found = (from_labels(image.id, image.size, image.labels) for image in images.snapshots(client, labels))
+def _snapshots(api: Api, labels: dict[str, str]) -> list[Snapshot]:
+    found = (from_labels(image.id, image.size, image.labels) for image in images.snapshots(api, labels))
     return sorted((s for s in found if s), key=lambda snapshot: snapshot.created_at, reverse=True)
 
 
-def explain(client: docker.APIClient, environment: Environment, key: Key) -> Explanation:
+def explain(api: Api, environment: Environment, key: Key) -> Explanation:
     """What a start now would do, and why (SPEC C3); asks docker once, starts nothing."""
     return decide(
-        of_environment(client, environment.id),
+        of_environment(api, environment.id),
         key,
         now=time.time(),
         ttl=environment.cache.ttl,
@@ -93,21 +92,21 @@ def _reset_path(environment_id: str) -> Path:
     return state_dir() / "resets" / environment_id
 
 
-def remove_outdated(client: docker.APIClient, environment: Environment, key: Key) -> list[Snapshot]:
+def remove_outdated(api: Api, environment: Environment, key: Key) -> list[Snapshot]:
     """Remove this environment's snapshots that no start can use any more, unless a container still does (SPEC C2)."""
     now, reset_at = time.time(), reset_time(environment.id)
     removed = []
-    for snapshot in of_environment(client, environment.id):
+    for snapshot in of_environment(api, environment.id):
         alone = decide([snapshot], key, now=now, ttl=environment.cache.ttl, reset_at=reset_at, enabled=True)
-        if alone.result != "hit" and images.remove(client, snapshot.image):
+        if alone.result != "hit" and images.remove(api, snapshot.image):
             removed.append(snapshot)
     return removed
 
 
-def users(client: docker.APIClient, snapshots: Sequence[Snapshot]) -> dict[str, list[str]]:
+def users(api: Api, snapshots: Sequence[Snapshot]) -> dict[str, list[str]]:
     """Image id -> the tasks whose containers were made from it."""
     using: dict[str, list[str]] = {snapshot.image: [] for snapshot in snapshots}
-    for record in labelled(client, {LABEL_OWNER: owner()}):
+    for record in labelled(api, {LABEL_OWNER: owner()}):
         task = record["Labels"].get("fumehood.task", "")
         if record["ImageID"] in using and task and task not in using[record["ImageID"]]:
             using[record["ImageID"]].append(task)

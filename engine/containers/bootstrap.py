@@ -18,14 +18,17 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-
-import docker
+from typing import TYPE_CHECKING
 
 from engine.containers import host_apt, images
+from engine.containers.api import Api
 from engine.containers.base_recipe import BASE_IMAGE, BASE_LABEL, BASE_SUITE, PATH, Recipe, recipe, recipe_hash
-from engine.containers.endpoint import connect, translated
+from engine.containers.endpoint import connect, sdk, translated
 from engine.errors import ContainerError
 from engine.state import cache_dir, locked, private_dir, state_dir
+
+if TYPE_CHECKING:
+    import docker
 
 __all__ = ["BASE_IMAGE", "BASE_SUITE", "bootstrap", "current_image", "recipe_hash"]
 
@@ -58,12 +61,12 @@ def current_image(
     return _current(connect(), tag or wanted.tag, wanted.hash())
 
 
-def _current(client: docker.APIClient, tag: str, recipe_hash: str) -> str | None:
-    image = images.find(client, tag)
+def _current(api: Api, tag: str, recipe_hash: str) -> str | None:
+    image = images.find(api, tag)
     if image is None:
         return None
     with translated(f"reading image {tag}"):
-        labels = client.inspect_image(image)["Config"].get("Labels") or {}
+        labels = api.image(image)["Config"].get("Labels") or {}
     return image if labels.get(BASE_LABEL) == recipe_hash else None
 
 
@@ -85,7 +88,7 @@ def bootstrap(
     """
     wanted = recipe(suite, extra_packages)
     tag = tag or wanted.tag
-    client = connect(timeout=900)
+    api, client = connect(), sdk(timeout=900)
     waited = False
 
     def waiting() -> None:
@@ -95,16 +98,16 @@ def bootstrap(
         waited = True
 
     with locked(state_dir() / "locks" / "base-image.lock", waiting):
-        if waited and (made := _current(client, tag, wanted.hash())):
+        if waited and (made := _current(api, tag, wanted.hash())):
             return made
-        before = images.find(client, tag)
+        before = images.find(api, tag)
         began = time.monotonic()
         if os.geteuid() == 0 and shutil.which("debootstrap"):
             image = _from_mirror(client, wanted, tag, progress)
         else:
             image = _from_registry(client, wanted, tag, progress)
         if before and before != image:
-            images.remove(client, before)
+            images.remove(api, before)
     progress(f"{tag} is ready ({time.monotonic() - began:.0f} s)")
     return image
 
@@ -247,7 +250,7 @@ def _from_registry(client: docker.APIClient, wanted: Recipe, tag: str, progress:
             if text and time.monotonic() - shown >= 5:
                 shown = time.monotonic()
                 progress("  " + "".join(c for c in text.splitlines()[-1] if c.isprintable())[:300])
-    image = images.find(client, tag)
+    image = images.find(connect(), tag)
     if image is None:
         raise ContainerError(f"{tag} was built but is not there", hint)
     return image

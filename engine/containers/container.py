@@ -6,14 +6,14 @@ import io
 import os
 import tarfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-import docker
-
 from engine.containers import execution
+from engine.containers.api import Api, Record, Refused
 from engine.containers.endpoint import translated
 from engine.errors import ContainerError
 from engine.repository.shell import Output
@@ -63,10 +63,8 @@ class Spec:
 class Container:
     """A container of ours, by id. All calls may be made from any thread."""
 
-    def __init__(
-        self, client: docker.APIClient, container_id: str, image: str = "", image_name: str = "of this container"
-    ) -> None:
-        self.client = client
+    def __init__(self, api: Api, container_id: str, image: str = "", image_name: str = "of this container") -> None:
+        self.api = api
         self.id = container_id
         self.image = image
         self.image_name = image_name
@@ -74,7 +72,7 @@ class Container:
     def start(self) -> None:
         """Start it; its only process is the init and a sleep."""
         with translated(f"starting container {self.id[:12]}"):
-            self.client.start(self.id)
+            self.api.start(self.id)
 
     def exec(
         self,
@@ -90,7 +88,7 @@ class Container:
     ) -> execution.Exit:
         """Run `argv`, streaming its output to `sink`; see `execution.run`."""
         return execution.run(
-            self.client, self.id, argv, sink, stdin=stdin, env=env, cwd=cwd, user=user, timeout=timeout, stop=stop
+            self.api, self.id, argv, sink, stdin=stdin, env=env, cwd=cwd, user=user, timeout=timeout, stop=stop
         )
 
     def bash(self, script: str, *arguments: str, stdin: bytes = b"", timeout: float = 600.0) -> Output:
@@ -140,15 +138,18 @@ class Container:
         """Write several files in one call: absolute path -> content and mode; a path that ends in / is a folder."""
         spool = tarfile_of(files)
         with translated(f"writing {', '.join(files)} into container {self.id[:12]}"), spool:
-            self.client.put_archive(self.id, "/", spool)
+            self.api.put_archive(self.id, "/", spool)
 
     def get(self, path: str) -> bytes:
         """The content of one file; empty when it is not there. Works before the container is started."""
         try:
-            stream, _ = self.client.get_archive(self.id, path)
-        except docker.errors.NotFound:
-            return b""
-        with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as archive:
+            with translated(f"reading {path} of container {self.id[:12]}"):
+                data = self.api.get_archive(self.id, path)
+        except ContainerError as error:
+            if isinstance(error.__cause__, Refused) and error.__cause__.status == 404:
+                return b""
+            raise
+        with tarfile.open(fileobj=io.BytesIO(data)) as archive:
             member = archive.next()
             file = archive.extractfile(member) if member is not None and member.isreg() else None
             return file.read() if file else b""
@@ -156,40 +157,32 @@ class Container:
     def restart(self) -> None:
         """End every process in it and start it again with its files as they are."""
         with translated(f"restarting container {self.id[:12]}"):
-            self.client.restart(self.id, timeout=0)
+            self.api.restart(self.id)
 
     def stop(self) -> None:
         """Kill it; its files stay. No error when it is not running."""
-        try:
-            self.client.kill(self.id)
-        except docker.errors.APIError as error:
-            if error.status_code not in (404, 409):
-                raise ContainerError(f"stopping container {self.id[:12]}: {error.explanation}") from error
+        with translated(f"stopping container {self.id[:12]}"), _tolerated(404, 409):
+            self.api.kill(self.id)
 
     def remove(self) -> None:
-        """Kill and remove it with its anonymous volumes; no error when it is gone already."""
-        try:
-            self.client.remove_container(self.id, v=True, force=True)
-        except docker.errors.NotFound:
-            return
-        except docker.errors.APIError as error:
-            # 409: somebody else removes it at this moment.
-            if error.status_code != 409:
-                raise ContainerError(f"removing container {self.id[:12]}: {error.explanation}") from error
-
-    def inspect(self) -> dict[str, Any]:
-        """Docker's record of it; empty when it no longer exists."""
-        try:
-            record: dict[str, Any] = self.client.inspect_container(self.id)
-            return record
-        except docker.errors.NotFound:
-            return {}
+        """Kill and remove it with its anonymous volumes; no error when it is gone, or somebody else removes it."""
+        with translated(f"removing container {self.id[:12]}"), _tolerated(404, 409):
+            self.api.remove(self.id)
 
     def commit(self, repository: str, tag: str, labels: Mapping[str, str]) -> str:
         """Store its filesystem as an image with these labels; returns the image id."""
         with translated("storing the snapshot", "is there room on the disk of the container engine?"):
-            answer = self.client.commit(self.id, repository, tag, pause=True, conf={"Labels": dict(labels)})
-        return str(answer["Id"])
+            return self.api.commit(self.id, repository, tag, labels)
+
+
+@contextmanager
+def _tolerated(*statuses: int) -> Iterator[None]:
+    """Pass over these answers of the engine: what was asked for is so already."""
+    try:
+        yield
+    except Refused as error:
+        if error.status not in statuses:
+            raise
 
 
 class _Writer:
@@ -225,7 +218,7 @@ def tarfile_of(files: Mapping[str, tuple[Path | bytes, int]]) -> IO[bytes]:
     return spool
 
 
-def create(client: docker.APIClient, spec: Spec) -> Container:
+def create(api: Api, spec: Spec) -> Container:
     """Create (not start) a container: no network, no capabilities but five, no new privileges, bounded.
 
     The image's own entrypoint and health check never run (SECURITY-CASES B07).
@@ -233,42 +226,40 @@ def create(client: docker.APIClient, spec: Spec) -> Container:
     Raises:
         ContainerError: the image is not there, or docker refuses.
     """
-    host_config = client.create_host_config(
-        network_mode=spec.network,
-        init=True,
-        cap_drop=["ALL"],
-        cap_add=list(spec.capabilities),
-        security_opt=["no-new-privileges"],
-        pids_limit=spec.limits.pids,
-        mem_limit=spec.limits.memory,
-        memswap_limit=spec.limits.memory,
-        nano_cpus=int(spec.limits.cpus * 1e9),
-        log_config=docker.types.LogConfig(type="none"),
-        ulimits=[docker.types.Ulimit(name="core", soft=0, hard=0)],
-        binds=[f"{m.source}:{m.target}:ro" for m in spec.mounts],
+    host_config: Record = {
+        "NetworkMode": spec.network,
+        "Init": True,
+        "CapDrop": ["ALL"],
+        "CapAdd": list(spec.capabilities),
+        "SecurityOpt": ["no-new-privileges"],
+        "PidsLimit": spec.limits.pids,
+        "Memory": spec.limits.memory,
+        "MemorySwap": spec.limits.memory,
+        "NanoCpus": int(spec.limits.cpus * 1e9),
+        "LogConfig": {"Type": "none", "Config": {}},
+        "Ulimits": [{"Name": "core", "Soft": 0, "Hard": 0}],
+        "Binds": [f"{mount.source}:{mount.target}:ro" for mount in spec.mounts],
+    }
+    config: Record = {
+        "Image": spec.image,
+        "Entrypoint": list(spec.command),
+        "Cmd": [],
+        "Env": [f"{name}={value}" for name, value in spec.env.items()],
+        "Labels": {LABEL: "1", **spec.labels},
+        "WorkingDir": "/",
+        "User": spec.user,
+        "Healthcheck": {"Test": ["NONE"]},
+        "HostConfig": host_config,
+    }
+    if spec.network == "none":
         # Without its own name in /etc/hosts, every look-up of it waits for a resolver that is not there.
-        extra_hosts={HOSTNAME: "127.0.1.1"} if spec.network == "none" else None,
-    )
+        config["Hostname"] = HOSTNAME
+        host_config["ExtraHosts"] = [f"{HOSTNAME}:127.0.1.1"]
     with translated(f"creating a container of {spec.image_name}"):
-        answer = client.create_container(
-            image=spec.image,
-            name=spec.name,
-            hostname=HOSTNAME if spec.network == "none" else None,
-            entrypoint=list(spec.command),
-            command=[],
-            environment=dict(spec.env),
-            labels={LABEL: "1", **spec.labels},
-            working_dir="/",
-            user=spec.user,
-            healthcheck={"test": ["NONE"]},
-            host_config=host_config,
-        )
-    return Container(client, answer["Id"], spec.image, spec.image_name)
+        return Container(api, api.create(spec.name, config), spec.image, spec.image_name)
 
 
-def labelled(client: docker.APIClient, labels: Mapping[str, str]) -> list[dict[str, Any]]:
+def labelled(api: Api, labels: Mapping[str, str]) -> list[Record]:
     """Docker's records of all containers, running or not, that carry these labels (value "" = any value)."""
-    filters = {"label": [LABEL, *(f"{k}={v}" if v else k for k, v in labels.items())]}
     with translated("listing containers"):
-        found: list[dict[str, Any]] = client.containers(all=True, filters=filters)
-    return found
+        return api.containers([LABEL, *(f"{k}={v}" if v else k for k, v in labels.items())])

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import docker
-import requests
-from docker import errors as docker_errors
-
+from engine.containers.api import Api, Refused
 from engine.errors import ContainerError, DockerUnavailable
+
+if TYPE_CHECKING:
+    import docker
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,27 +60,40 @@ def _context_url() -> str:
     return str(context.Host)
 
 
-def connect(timeout: int = 120) -> docker.APIClient:
-    """A client of the first engine that answers.
+def connect(timeout: float = 120.0) -> Api:
+    """The first engine that can be reached.
 
     Args:
         timeout: seconds that one call may take without a byte of answer.
 
     Raises:
-        DockerUnavailable: none answers; the message names each endpoint tried and why it failed.
+        DockerUnavailable: none can be; the message names each endpoint tried and why it failed.
     """
+    return Api(_address(_reachable()), timeout)
+
+
+def sdk(timeout: int = 120) -> docker.APIClient:
+    """The docker SDK's client of the same engine, for pulling, building and importing images.
+
+    Raises:
+        DockerUnavailable: as `connect`.
+    """
+    import docker
+
+    endpoint = _reachable()
+    with translated(f"connecting to {endpoint.url}"):
+        return docker.APIClient(base_url=endpoint.url, version="auto", timeout=timeout)
+
+
+def _reachable() -> Endpoint:
     tried = []
     for endpoint in candidates():
         try:
-            return docker.APIClient(
-                base_url=endpoint.url,
-                version="auto",
-                timeout=timeout,
-                use_ssh_client=endpoint.url.startswith("ssh://"),
-                tls=_tls(endpoint),
-            )
-        except (docker_errors.DockerException, requests.exceptions.RequestException) as error:
+            Api(_address(endpoint))._connect().close()
+        except OSError as error:
             tried.append(f"{endpoint.url} ({endpoint.origin}): {_reason(error)}")
+        else:
+            return endpoint
     if not tried:
         raise DockerUnavailable(
             "no container engine found: no DOCKER_HOST, no docker context, no docker socket",
@@ -88,6 +102,19 @@ def connect(timeout: int = 120) -> docker.APIClient:
     raise DockerUnavailable(
         "no container engine answers: " + "; ".join(tried),
         "start it (`systemctl start docker`, or `dockerd` as root), or give your user access (group docker)",
+    )
+
+
+def _address(endpoint: Endpoint) -> str | tuple[str, int]:
+    scheme, _, rest = endpoint.url.partition("://")
+    if scheme == "unix" and rest.startswith("/"):
+        return rest
+    host, colon, port = rest.rpartition(":")
+    if scheme == "tcp" and colon and port.isdigit() and not os.environ.get("DOCKER_TLS_VERIFY"):
+        return host, int(port)
+    raise DockerUnavailable(
+        f"the container engine at {endpoint.url} ({endpoint.origin}) cannot be used",
+        "the gateway is a socket of this machine: name an engine that runs here, unix:///path/to.sock",
     )
 
 
@@ -102,43 +129,40 @@ class EngineInfo:
     runtime: str
 
 
-def describe(client: docker.APIClient) -> EngineInfo:
-    """Ask the engine what it is."""
+def describe() -> EngineInfo:
+    """Ask the engine what it is.
+
+    Raises:
+        ContainerError: it does not answer.
+    """
+    endpoint = _reachable()
+    api = Api(_address(endpoint))
     with translated("asking the container engine what it is"):
-        version, info = client.version(), client.info()
+        version, info = api.version(), api.info()
     parts = {part["Name"]: part["Version"] for part in version.get("Components") or ()}
     name = "podman" if "Podman Engine" in parts else "docker"
     storage = f"{info.get('Driver', 'unknown')} storage"
-    return EngineInfo(name, version.get("Version", "?"), client.base_url, storage, parts.get("runc", ""))
+    return EngineInfo(name, version.get("Version", "?"), endpoint.url, storage, parts.get("runc", ""))
 
 
-def _tls(endpoint: Endpoint) -> docker.tls.TLSConfig | bool:
-    if endpoint.origin != "DOCKER_HOST" or not os.environ.get("DOCKER_TLS_VERIFY"):
-        return False
-    from docker.utils import kwargs_from_env
-
-    tls: docker.tls.TLSConfig | bool = kwargs_from_env().get("tls", False)
-    return tls
-
-
-def _reason(error: Exception) -> str:
-    text = str(error)
-    for known in ("Permission denied", "Connection refused", "No such file or directory", "timed out"):
-        if known in text:
-            return known.lower()
-    return text.splitlines()[0][:200] if text else type(error).__name__
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error) or type(error).__name__).lower()
 
 
 @contextmanager
 def translated(action: str, hint: str = "") -> Iterator[None]:
-    """Turn docker's errors inside the block into a ContainerError that says which `action` failed."""
+    """Turn the engine's errors inside the block into a ContainerError that says which `action` failed."""
     try:
         yield
-    except docker_errors.APIError as error:
-        raise ContainerError(f"{action}: {error.explanation or error}".strip(), hint) from error
-    except docker_errors.DockerException as error:
-        raise ContainerError(f"{action}: {error}", hint) from error
-    except (requests.exceptions.RequestException, OSError) as error:
+    except Refused as error:
+        raise ContainerError(f"{action}: {error.message}", hint) from error
+    except OSError as error:
         raise ContainerError(
             f"{action}: the container engine went away ({_reason(error)})", "see whether dockerd is running"
         ) from error
+    except Exception as error:
+        # The SDK's own, named here without importing it.
+        if type(error).__module__.partition(".")[0] not in ("docker", "requests", "urllib3"):
+            raise
+        text = getattr(error, "explanation", None) or str(error)
+        raise ContainerError(f"{action}: {text}".strip(), hint) from error

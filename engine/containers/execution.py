@@ -8,11 +8,11 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-import docker
-
+from engine.containers.api import Api, Refused, Stream
 from engine.containers.endpoint import translated
 from engine.errors import ContainerError
 
@@ -39,7 +39,7 @@ class Exit:
 
 
 def run(
-    client: docker.APIClient,
+    api: Api,
     container: str,
     argv: Sequence[str],
     sink: Sink,
@@ -65,31 +65,45 @@ def run(
     started = time.monotonic()
     deadline = None if timeout is None else started + timeout
     with translated(f"running {argv[0]} in container {container[:12]}"):
-        exec_id = client.exec_create(
-            container, list(argv), stdin=bool(stdin), environment=dict(env or {}), workdir=cwd or None, user=user
-        )["Id"]
-        connection = client.exec_start(exec_id, socket=True)
-        try:
-            ended = _pump(connection, stdin, sink, deadline, stop)
-        finally:
-            _close(connection)
-        code = _exit_code(client, exec_id, deadline, stop) if ended else None
+        process = api.exec_create(
+            container,
+            {
+                "Cmd": list(argv),
+                "Env": [f"{name}={value}" for name, value in (env or {}).items()],
+                "WorkingDir": cwd,
+                "User": user,
+                "AttachStdin": bool(stdin),
+                "AttachStdout": True,
+                "AttachStderr": True,
+            },
+        )
+        with closing(api.exec_start(process)) as stream:
+            ended = pump(stream, stdin, sink, deadline=deadline, stop=stop)
+        code = _exit_code(api, process, deadline, stop) if ended else None
     seconds = time.monotonic() - started
     late = deadline is not None and time.monotonic() >= deadline
     stopped = stop is not None and stop.is_set()
     return Exit(code, seconds, timed_out=code is None and late and not stopped, stopped=code is None and stopped)
 
 
-def _pump(connection: Any, stdin: bytes, sink: Sink, deadline: float | None, stop: threading.Event | None) -> bool:
-    """Move bytes both ways until the stream ends (True), the deadline passes or `stop` is set (False)."""
-    raw: socket.socket = getattr(connection, "_sock", connection)
+def pump(
+    stream: Stream,
+    stdin: bytes,
+    sink: Sink,
+    *,
+    deadline: float | None = None,
+    stop: threading.Event | None = None,
+    until: Callable[[], bool] = lambda: False,
+) -> bool:
+    """Move bytes both ways until the stream ends or `until` (True), the deadline passes or `stop` is set (False)."""
+    raw = stream.connection
     raw.setblocking(False)
     frames = _Frames(sink)
-    frames.feed(_already_read(connection))
+    frames.feed(stream.already)
     pending = memoryview(stdin)
     if not stdin:
         _shut_write(raw)
-    while True:
+    while not until():
         if (stop is not None and stop.is_set()) or (deadline is not None and time.monotonic() >= deadline):
             return False
         readable, writable, _ = select.select([raw], [raw] if pending else [], [], _POLL)
@@ -105,6 +119,7 @@ def _pump(connection: Any, stdin: bytes, sink: Sink, deadline: float | None, sto
             if not data:
                 return True
             frames.feed(data)
+    return True
 
 
 def _send(raw: socket.socket, pending: memoryview) -> int:
@@ -124,32 +139,15 @@ def _shut_write(raw: socket.socket) -> None:
         return
 
 
-def _already_read(connection: Any) -> bytes:
-    """Output that the HTTP reader took from the socket together with the response's head."""
-    response = getattr(connection, "_response", None)
-    reader = getattr(getattr(getattr(response, "raw", None), "_fp", None), "fp", None)
-    if reader is None or not hasattr(reader, "peek"):
-        return b""
-    waiting = bytes(reader.peek(1))
-    return bytes(reader.read(len(waiting))) if waiting else b""
-
-
-def _close(connection: Any) -> None:
-    response = getattr(connection, "_response", None)
-    if response is not None:
-        response.close()
-    connection.close()
-
-
-def _exit_code(
-    client: docker.APIClient, exec_id: str, deadline: float | None, stop: threading.Event | None
-) -> int | None:
+def _exit_code(api: Api, process: str, deadline: float | None, stop: threading.Event | None) -> int | None:
     """The process's exit code; its output may be closed some time before it ends."""
     pause = 0.001
     while True:
         try:
-            state = client.exec_inspect(exec_id)
-        except docker.errors.NotFound:
+            state = api.exec_inspect(process)
+        except Refused as error:
+            if error.status != 404:
+                raise
             raise ContainerError(
                 "the container engine lost the running command", "was dockerd restarted, or the container removed?"
             ) from None

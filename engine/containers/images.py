@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import docker
-
+from engine.containers.api import Api, Refused
 from engine.containers.container import LABEL
-from engine.containers.endpoint import translated
+from engine.containers.endpoint import sdk, translated
 from engine.errors import ContainerError
 
 
@@ -24,20 +22,21 @@ class Image:
     labels: Mapping[str, str]
 
 
-def find(client: docker.APIClient, name: str) -> str | None:
+def find(api: Api, name: str) -> str | None:
     """The id of a local image by name or id; None when the engine does not have it."""
-    with translated(f"looking for image {name}"):
-        try:
-            return str(client.inspect_image(name)["Id"])
-        except docker.errors.ImageNotFound:
+    try:
+        with translated(f"looking for image {name}"):
+            return str(api.image(name)["Id"])
+    except ContainerError as error:
+        cause = error.__cause__
+        if isinstance(cause, Refused) and cause.status == 404:
             return None
-        except docker.errors.APIError as error:
-            if error.status_code == 400:
-                raise ContainerError(f"{name!r} is no image name", "write it as docker does: name:tag") from error
-            raise
+        if isinstance(cause, Refused) and cause.status == 400:
+            raise ContainerError(f"{name!r} is no image name", "write it as docker does: name:tag") from error
+        raise
 
 
-def pull(client: docker.APIClient, name: str, progress: Callable[[str], None]) -> str:
+def pull(api: Api, name: str, progress: Callable[[str], None]) -> str:
     """Pull an image and return its id; `progress` gets a line whenever a layer's state changes.
 
     Raises:
@@ -49,33 +48,33 @@ def pull(client: docker.APIClient, name: str, progress: Callable[[str], None]) -
     if "@" not in name and ":" not in name.rpartition("/")[2]:
         tag = "latest"
     with translated(f"pulling image {name}", hint):
-        for line in client.pull(repository, tag=tag, stream=True, decode=True):
+        for line in sdk().pull(repository, tag=tag, stream=True, decode=True):
             if "error" in line:
                 raise ContainerError(f"pulling image {name}: {line['error']}", hint)
             layer, status = line.get("id", ""), line.get("status", "")
             if seen.get(layer) != status:
                 seen[layer] = status
                 progress(f"{layer}: {status}" if layer else status)
-    found = find(client, name)
+    found = find(api, name)
     if found is None:
         raise ContainerError(f"image {name} was pulled but is not there", hint)
     return found
 
 
-def snapshots(client: docker.APIClient, labels: Mapping[str, str]) -> list[Image]:
+def snapshots(api: Api, labels: Mapping[str, str]) -> list[Image]:
     """The images of ours that carry these labels (value "" = any value), newest first."""
     filters = {"label": [LABEL, *(f"{k}={v}" if v else k for k, v in labels.items())]}
-    return _list(client, filters)
+    return _list(api, filters)
 
 
-def all_images(client: docker.APIClient) -> list[Image]:
+def all_images(api: Api) -> list[Image]:
     """Every named or labelled image of the engine, newest first."""
-    return _list(client, {"dangling": False})
+    return _list(api, {"dangling": ["false"]})
 
 
-def _list(client: docker.APIClient, filters: Mapping[str, Any]) -> list[Image]:
+def _list(api: Api, filters: Mapping[str, Sequence[str]]) -> list[Image]:
     with translated("listing images"):
-        found = client.images(filters=dict(filters))
+        found = api.images(filters)
     images = [
         Image(
             record["Id"],
@@ -89,19 +88,13 @@ def _list(client: docker.APIClient, filters: Mapping[str, Any]) -> list[Image]:
     return sorted(images, key=lambda image: image.created, reverse=True)
 
 
-def layer_size(client: docker.APIClient, image: str) -> int:
-    """Bytes that this image adds to the one it was made from."""
-    with translated("reading the snapshot's size"):
-        history = client.history(image)
-    return int(history[0]["Size"]) if history else 0
-
-
-def remove(client: docker.APIClient, image: str) -> bool:
+def remove(api: Api, image: str) -> bool:
     """Remove an image; False when a container still uses it or it is gone."""
     try:
-        client.remove_image(image, force=False, noprune=False)
-    except docker.errors.APIError as error:
-        if error.status_code in (404, 409):
+        with translated(f"removing image {image[:19]}"):
+            api.remove_image(image)
+    except ContainerError as error:
+        if isinstance(error.__cause__, Refused) and error.__cause__.status in (404, 409):
             return False
-        raise ContainerError(f"removing image {image[:19]}: {error.explanation}") from error
+        raise
     return True

@@ -36,7 +36,7 @@ def attempt(work: Work, base: Base, run: int) -> Ended:
     """
     agent = agent_named(work.spec.agent)
     with phase(work.recorder, "resume", run):
-        container = create(work.client, work.container_spec(base.image, "task", run))
+        container = create(work.api, work.container_spec(base.image, "task", run))
         leftovers = _start(work, container)
     keep = False
     try:
@@ -101,12 +101,12 @@ def _prove(work: Work, report: str, run: int) -> None:
 
 def _maintenance(work: Work, container: Container, run: int) -> bool:
     """Run the maintenance script; whether there was one."""
-    from engine.tasks.outlet import PUBLIC, outlet
-
     maintenance = work.environment.maintenance
     if not maintenance.script.strip():
         skipped(work.recorder, "maintenance", "no maintenance script", run)
         return False
+    from engine.tasks.outlet import PUBLIC, outlet
+
     try:
         with (
             phase(work.recorder, "maintenance", run),

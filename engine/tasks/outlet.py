@@ -113,7 +113,7 @@ def _relay(work: Work, container: Container, folder: Path, run: int) -> Iterator
         env={},
         user="0",
     )
-    beside = create(work.client, spec)
+    beside = create(work.api, spec)
     try:
         beside.start()
         yield

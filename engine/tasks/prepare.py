@@ -39,7 +39,7 @@ def base_image(work: Work) -> str:
         ContainerError: it is nowhere to be had.
     """
     name = work.environment.image.name
-    found = images.find(work.client, name)
+    found = images.find(work.api, name)
     if found:
         return found
     if name.startswith("fumehood/base"):
@@ -50,7 +50,7 @@ def base_image(work: Work) -> str:
         work.check_stop()
         work.recorder.emit(ev.Notice(level="info", text=f"pull {line}"))
 
-    return images.pull(work.client, name, progress)
+    return images.pull(work.api, name, progress)
 
 
 def environment_key(work: Work, image_id: str) -> Key:
@@ -67,7 +67,7 @@ def prepare(work: Work) -> Base:
     """
     image_id = base_image(work)
     key = environment_key(work, image_id)
-    decision = snapshots.explain(work.client, work.environment, key)
+    decision = snapshots.explain(work.api, work.environment, key)
     if decision.snapshot and decision.result == "hit":
         return _hit(work, decision)
     if decision.result == "off":
@@ -76,7 +76,7 @@ def prepare(work: Work) -> Base:
     waiting = _Waiting(work)
     with locked(snapshots.lock_path(work.environment.id), waiting):
         if waiting.waited:
-            again = snapshots.explain(work.client, work.environment, key)
+            again = snapshots.explain(work.api, work.environment, key)
             if again.snapshot and again.result == "hit":
                 return _hit(work, again)
         _tell(work, decision)
@@ -125,7 +125,7 @@ def _build(work: Work, image_id: str, key: Key, decision: Explanation) -> Base:
         checkout = work.checkout
         work.check_stop()
         container = create(
-            work.client,
+            work.api,
             work.container_spec(image_id, "setup", 1, (Mount(checkout.mirror.git_dir, MIRROR),)),
         )
         container.put_all({f"{HOME}/": (b"", 0o1777), "/workspace/": (b"", 0o1777)})
@@ -142,7 +142,7 @@ def _build(work: Work, image_id: str, key: Key, decision: Explanation) -> Base:
     finally:
         container.remove()
     if decision.result != "off":
-        snapshots.remove_outdated(work.client, work.environment, key)
+        snapshots.remove_outdated(work.api, work.environment, key)
     return Base(image, checkout.default.sha, kept=decision.result != "off")
 
 

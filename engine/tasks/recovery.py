@@ -44,11 +44,11 @@ def remove_containers(task: str, *, keep_stopped: bool = False) -> None:
     from engine.containers.endpoint import connect
 
     try:
-        client = connect()
+        api = connect()
     except DockerUnavailable:
         return
-    records = labelled(client, {"fumehood.task": task})
+    records = labelled(api, {"fumehood.task": task})
     # Relays first: some engines refuse to remove a container whose network namespace another shares.
     for record in sorted(records, key=lambda r: r["Labels"].get("fumehood.role") != "relay"):
         if not (keep_stopped and record["State"] == "exited"):
-            Container(client, record["Id"]).remove()
+            Container(api, record["Id"]).remove()

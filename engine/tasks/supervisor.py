@@ -7,6 +7,7 @@ import threading
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.errors import Cancelled, ContainerError, EngineError, PhaseFailed
 from engine.state import Lock
@@ -15,12 +16,17 @@ from engine.tasks.journal import Journal
 from engine.tasks.recorder import Recorder
 from engine.tasks.spec import CANCEL, LOCK, TaskSpec, load
 
+if TYPE_CHECKING:
+    from engine.environment.model import Environment
+
 LOG = "supervisor.log"
 _TICK = 0.05
 
 
-def supervise(folder: Path) -> None:
+def supervise(folder: Path, environment: Environment | None = None) -> None:
     """Run the task in `folder` to its end; returns when its journal says how it ended.
+
+    `environment` is the task's, when the caller has it loaded.
 
     Another process that has the task already is left alone.
     """
@@ -33,7 +39,7 @@ def supervise(folder: Path) -> None:
     stop = _Stop(folder, recorder)
     try:
         recorder.emit(ev.TaskStatus(status="in_progress"))
-        status, reason = _run(spec, recorder, stop)
+        status, reason = _run(spec, environment, recorder, stop)
     except Exception as error:
         (folder / LOG).write_text(traceback.format_exc())
         recorder.emit(ev.Error(text=f"internal fault: {error}", kind="workbench", hint=f"see {folder / LOG}"))
@@ -78,13 +84,13 @@ class _Stop:
         self._thread.join()
 
 
-def _run(spec: TaskSpec, recorder: Recorder, stop: _Stop) -> tuple[ev.Status, str]:
+def _run(spec: TaskSpec, environment: Environment | None, recorder: Recorder, stop: _Stop) -> tuple[ev.Status, str]:
     """The way of a task; returns its last status and why."""
     from engine.tasks.recovery import remove_containers
 
     clean_up: list[Callable[[], object]] = []
     try:
-        completed, reason = _work(spec, recorder, stop, clean_up)
+        completed, reason = _work(spec, environment, recorder, stop, clean_up)
         return ("ready", "") if completed else ("error", reason)
     except Cancelled:
         return stop.status, stop.reason
@@ -102,7 +108,13 @@ def _run(spec: TaskSpec, recorder: Recorder, stop: _Stop) -> tuple[ev.Status, st
         remove_containers(spec.id, keep_stopped=True)
 
 
-def _work(spec: TaskSpec, recorder: Recorder, stop: _Stop, clean_up: list[Callable[[], object]]) -> tuple[bool, str]:
+def _work(
+    spec: TaskSpec,
+    environment: Environment | None,
+    recorder: Recorder,
+    stop: _Stop,
+    clean_up: list[Callable[[], object]],
+) -> tuple[bool, str]:
     """Prepare the snapshot, run the attempts; whether one completed, and why not."""
     from engine.agents.base import Ended
     from engine.containers.endpoint import connect
@@ -112,14 +124,14 @@ def _work(spec: TaskSpec, recorder: Recorder, stop: _Stop, clean_up: list[Callab
     from engine.tasks.prepare import prepare
     from engine.tasks.work import Work
 
-    environment = load_environment(Path(spec.environment))
+    environment = environment or load_environment(Path(spec.environment))
     source = Source.from_url(environment.repository.url, environment.path.parent)
     work = Work(spec, environment, source, recorder, connect(), stop.event)
     base = prepare(work)
     if not base.kept:
         from engine.containers import images
 
-        clean_up.append(lambda: images.remove(work.client, base.image))
+        clean_up.append(lambda: images.remove(work.api, base.image))
     outcomes: list[Ended | Exception] = []
 
     def one(run: int) -> None:

@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.cache.snapshots import owner
+from engine.containers.api import Api
 from engine.containers.container import Limits, Mount, Spec
 from engine.errors import Cancelled
 from engine.tasks.recorder import Recorder
 from engine.tasks.spec import TaskSpec
 
 if TYPE_CHECKING:
-    import docker
-
     from engine.environment.model import Environment
     from engine.repository.mirror import Mirror, Resolved
     from engine.repository.source import Source
@@ -40,7 +39,7 @@ class Work:
     environment: Environment
     source: Source
     recorder: Recorder
-    client: docker.APIClient
+    api: Api
     stop: threading.Event
     stop_reason: str = ""
     _fetched: Future[Checkout] | None = None

@@ -23,7 +23,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGE = "fumehood/base:bookworm"
-FUMEHOOD = [sys.executable, "-m", "tui"]
+FUMEHOOD = [sys.executable, "-m", "tui.cli"]
 ENVIRONMENT = """name = "bench"
 [setup]
 script = "echo ready > /opt/ready"

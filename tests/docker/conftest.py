@@ -36,7 +36,7 @@ class Lab:
 
     def run(self, *arguments: str, timeout: float = 300, **more: Any) -> subprocess.CompletedProcess[str]:
         """`fumehood ARGUMENTS`, with what it printed."""
-        argv = [sys.executable, "-m", "tui", *arguments]
+        argv = [sys.executable, "-m", "tui.cli", *arguments]
         environment = {**self.variables, **more.pop("env", {})}
         return subprocess.run(
             argv,
@@ -98,9 +98,9 @@ class Lab:
             "from engine.cache.snapshots import owner; from engine.containers import images\n"
             "from engine.containers.container import Container, labelled\n"
             "from engine.containers.endpoint import connect\n"
-            "client = connect(); mine = {'fumehood.owner': owner()}\n"
-            "[Container(client, record['Id']).remove() for record in labelled(client, mine)]\n"
-            "[images.remove(client, image.id) for image in images.snapshots(client, mine)]\n"
+            "api = connect(); mine = {'fumehood.owner': owner()}\n"
+            "[Container(api, record['Id']).remove() for record in labelled(api, mine)]\n"
+            "[images.remove(api, image.id) for image in images.snapshots(api, mine)]\n"
         )
         subprocess.run([sys.executable, "-c", script], env=self.variables, check=True, timeout=120)
 

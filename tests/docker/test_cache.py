@@ -102,7 +102,7 @@ def test_expiry_counts_from_creation(lab: Lab, project: Path) -> None:
 
 def test_many_starts_at_once_set_up_once(lab: Lab) -> None:
     folder = lab.project("many", environment("sleep 1; date +%N > /opt/when", command="cat /opt/when", name="many"))
-    argv = [sys.executable, "-m", "tui", "exec", "--env", str(folder), "--wait", "--json", "go"]
+    argv = [sys.executable, "-m", "tui.cli", "exec", "--env", str(folder), "--wait", "--json", "go"]
     running = [subprocess.Popen(argv, env=lab.variables, stdout=subprocess.PIPE, text=True) for _ in range(5)]
     import json
 

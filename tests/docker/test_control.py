@@ -33,7 +33,7 @@ def wait_for(lab: Lab, task: str, kind: str, seconds: float = 60, **fields: obje
 def test_a_killed_watcher_disturbs_nothing_and_the_log_has_no_gap(lab: Lab) -> None:
     project = lab.project("count", environment(command=COUNT))
     task = start(lab, project)
-    argv = [sys.executable, "-m", "tui", "logs", "-f", "--raw", task]
+    argv = [sys.executable, "-m", "tui.cli", "logs", "-f", "--raw", task]
     watcher = subprocess.Popen(argv, env=lab.variables, stdout=subprocess.PIPE)
     wait_for(lab, task, "command.output")
     watcher.kill()

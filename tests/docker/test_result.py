@@ -33,7 +33,7 @@ def test_the_diff_applied_to_a_clone_gives_the_containers_tree(lab: Lab) -> None
     tree = lab.output(state["id"], "agent").split()[-1]
     clone = lab.home / "clone"
     lab.git(lab.home, "clone", "-q", str(project), str(clone))
-    argv = f"{lab_python()} -m tui diff {state['id']} | git -C {clone} apply --index"
+    argv = f"{lab_python()} -m tui.cli diff {state['id']} | git -C {clone} apply --index"
     subprocess.run(["bash", "-o", "pipefail", "-c", argv], env=lab.variables, check=True)
     assert lab.git(clone, "write-tree").strip() == tree
     assert state["attempts"][0]["diff"]["files_changed"] == 9

@@ -28,7 +28,7 @@ def exec_(options: argparse.Namespace) -> int:
         branch=options.branch,
         agent=options.agent,
         attempts=options.attempts,
-        supervisor=options.supervisor,
+        fork=options.alone,
     )
     if options.json and not options.wait:
         print_json({"v": 1, "id": task})

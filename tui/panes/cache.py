@@ -53,6 +53,7 @@ class CachePane(Pane):
             view.show(cache.error_rows(self._found, self.inside))
         else:
             view.show(cache.rows(self._found, self._looked_at, words.now(), self.inside))
+        self.fit(min(8, max(4, view.row_count())))
 
     def on_resize(self) -> None:
         """Reasons wrap to the new width."""

@@ -16,9 +16,7 @@ from tui.widgets.line_view import Summary
 class EnvironmentView(Summary):
     """The environment in words; its actions are done by the screen."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        binding for binding in actions.bindings("environment") if binding is not None
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = actions.bindings("environment")
 
 
 class EnvironmentPane(Pane):
@@ -45,6 +43,7 @@ class EnvironmentPane(Pane):
             view.show(environment.problem_rows(entry.path, entry.problems, self.inside))
         else:
             view.show(environment.rows(entry.environment, self.inside))
+        self.fit(min(15, max(7, view.row_count())))
         self.set_title(entry.name if entry else "", note=f"{number + 1} of {of}" if of > 1 else "")
 
     def on_resize(self) -> None:

@@ -88,8 +88,7 @@ class LogPane(Pane):
     def _place(self) -> str:
         view = self.log_view
         count = view.row_count()
-        last = min(count, view.scroll_offset.y + view.page)
-        words_ = [f"{last:,}/{count:,}"]
+        words_ = [f"{min(view.cursor + 1, count):,}/{count:,}"]
         if view.following:
             words_.append("following" if view.feed and not view.feed.state.finished else "end")
         else:

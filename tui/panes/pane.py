@@ -32,6 +32,10 @@ class Pane(Vertical):
         """Cells between the frame's sides."""
         return max(10, self.content_size.width)
 
+    def fit(self, rows: int) -> None:
+        """Be as high as these rows need where panes stand one above another."""
+        self.styles.height = rows + 2 if self.styles.border_top[0] else "1fr"
+
     def on_mount(self) -> None:
         """The frame says at once what this is."""
         self.set_title("")

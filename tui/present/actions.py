@@ -28,6 +28,7 @@ class Action:
         label: for the footer, one or two words.
         tooltip: for help and palette, a sentence without its full stop.
         hint: whether the footer names it.
+        by_screen: the screen does it, though its keys only work in the pane of its group.
     """
 
     id: str
@@ -36,6 +37,7 @@ class Action:
     label: str
     tooltip: str
     hint: bool = False
+    by_screen: bool = False
 
     @property
     def key(self) -> str:
@@ -75,23 +77,23 @@ ACTIONS = (
     Action("help", ("question_mark",), "everywhere", "help", "Show every key, and which work here", True),
     Action("quit_bench", ("q", "ctrl+c"), "everywhere", "quit", "Leave; running tasks go on", True),
     Action("open_task", ("enter",), "tasks", "open", "Open this task and go to its log", True),
-    Action("next_environment", ("right_square_bracket",), "environment", "next", "Show the next environment", True),
-    Action("previous_environment", ("left_square_bracket",), "environment", "previous", "Show the one before", True),
-    Action("edit_environment", ("e",), "environment", "edit", "Open the environment file in $EDITOR", True),
-    Action("reload", ("r",), "environment", "reload", "Read the environment files again", True),
-    Action("refresh_cache", ("r",), "cache", "refresh", "Look at the cache again", True),
+    Action("next_environment", ("right_square_bracket",), "environment", "next", "Show the next environment", True, by_screen=True),
+    Action("previous_environment", ("left_square_bracket",), "environment", "previous", "Show the one before", True, by_screen=True),
+    Action("edit_environment", ("e",), "environment", "edit", "Open the environment file in $EDITOR", True, by_screen=True),
+    Action("reload", ("r",), "environment", "reload", "Read the environment files again", True, by_screen=True),
+    Action("refresh_cache", ("r",), "cache", "refresh", "Look at the cache again", True, by_screen=True),
     Action("toggle", ("enter", "space"), "log", "fold", "Fold or unfold this command or text", True),
-    Action("filter", ("slash",), "log", "filter", "Show only lines that contain a text", True),
+    Action("filter", ("slash",), "log", "filter", "Show only lines that contain a text", True, by_screen=True),
     Action("next_failure", ("right_square_bracket",), "log", "next failure", "Go to the next failure", True),
     Action("previous_failure", ("left_square_bracket",), "log", "", "Go to the failure before"),
     Action("follow", ("G", "end"), "log", "follow", "Go to the end and follow what happens", True),
     Action("toggle_all", ("o",), "log", "fold all", "Fold or unfold everything"),
-    Action("next_attempt", ("v",), "log", "attempt", "Show the next attempt of this task"),
+    Action("next_attempt", ("v",), "log", "attempt", "Show the next attempt of this task", by_screen=True),
     Action("next_hunk", ("right_square_bracket",), "diff", "next hunk", "Go to the next hunk", True),
     Action("previous_hunk", ("left_square_bracket",), "diff", "", "Go to the hunk before"),
     Action("next_file", ("right_curly_bracket",), "diff", "next file", "Go to the next file", True),
     Action("previous_file", ("left_curly_bracket",), "diff", "", "Go to the file before"),
-    Action("toggle_files", ("f",), "diff", "files", "Show or hide the list of files", True),
+    Action("toggle_files", ("f",), "diff", "files", "Show or hide the list of files", True, by_screen=True),
     Action("list_down", ("j", "down"), "list", "down", "One row down"),
     Action("list_up", ("k", "up"), "list", "up", "One row up"),
     Action("list_page_down", ("pagedown",), "list", "page down", "One page down"),
@@ -119,7 +121,13 @@ def of(group: str) -> list[Action]:
 def bindings(*groups: str) -> list[BindingType]:
     """The key bindings of groups, for a screen or a widget."""
     return [
-        Binding(",".join(action.keys), action.id, action.label or action.tooltip, tooltip=action.tooltip, id=action.id)
+        Binding(
+            ",".join(action.keys),
+            f"screen.{action.id}" if action.by_screen else action.id,
+            action.label or action.tooltip,
+            tooltip=action.tooltip,
+            id=action.id,
+        )
         for group in groups
         for action in of(group)
     ]

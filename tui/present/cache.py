@@ -46,7 +46,7 @@ def _bar(left: float, life: float, width: int) -> Row:
 
 
 def _minutes(seconds: float) -> str:
-    return "less than 1m" if seconds < 60 else words.span(seconds // 60 * 60).replace("m00s", "m")
+    return "less than 1m" if seconds < 60 else words.span(seconds // 60 * 60).removesuffix("00s")
 
 
 def error_rows(error: EngineError, width: int) -> list[Row]:

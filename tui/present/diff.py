@@ -18,8 +18,8 @@ def file_row(file: FileDiff, *, heading: bool = False) -> Row:
     right: list[Span] = [("⚠ ", "warn")] if file.hidden else []
     if file.binary:
         right.append(("binary", "muted"))
-    elif file.added or file.removed:
-        right += [(f"+{file.added}", "added"), (f" −{file.removed}", "removed")]
+    right += [(f" +{file.added}", "added")] if file.added else []
+    right += [(f" −{file.removed}", "removed")] if file.removed else []
     right.append((" ", ""))
     name = clean(file.path).replace("\n", "␊").replace("\t", "␉")
     if not heading and len(name) > 24:

@@ -93,7 +93,7 @@ def _network(environment: Environment) -> str:
 
 def _limits(environment: Environment) -> str:
     limits = environment.resources
-    return f"{limits.cpus:g} cpus · {words.size(limits.memory)} memory · {limits.pids} processes"
+    return f"{limits.cpus:g} cpus · {words.memory(limits.memory)} · {limits.pids} processes"
 
 
 def problem_rows(path: Path, problems: Sequence[Any], width: int) -> list[Row]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.errors import StyleSyntaxError
 from rich.style import Style
+from rich.terminal_theme import TerminalTheme
 from textual.theme import Theme
 
 from engine.data import themes_dir
@@ -67,6 +68,17 @@ class FumehoodTheme:
         """The styles rows are painted with."""
         return Palette(self.styles)
 
+    def terminal_theme(self) -> TerminalTheme:
+        """The sixteen colours of a program's output, in this theme's own hues."""
+        plain = [self._rgb(role) for role in ("cursor", "bad", "ok", "warn", "name", "keyword", "accent", "strong")]
+        bright = [self._rgb("faint"), *plain[1:]]
+        return TerminalTheme(self._rgb("bar"), self._rgb("strong"), plain, bright)
+
+    def _rgb(self, role: str) -> tuple[int, int, int]:
+        style = self.styles[role]
+        found = style.color or style.bgcolor
+        return tuple(found.get_truecolor()) if found else (128, 128, 128)  # type: ignore[return-value]
+
     def textual(self) -> Theme:
         """The same colours for Textual: its own parts and the variables of our style sheets."""
         colour = self.colours
@@ -84,7 +96,12 @@ class FumehoodTheme:
             panel=colour["panel"],
             dark=self.dark,
             ansi=self.ansi,
-            variables={"line": colour["border"], "line-focus": colour["focus"], **_widget_colours(colour)},
+            variables={
+                "line": colour["border"],
+                "line-focus": colour["focus"],
+                **_widget_colours(colour),
+                **({"ansi-background": "ansi_black", "ansi-foreground": "ansi_white"} if self.ansi else {}),
+            },
         )
 
 

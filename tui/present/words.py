@@ -45,11 +45,11 @@ def span(seconds: float) -> str:
     total = max(0, int(seconds + 0.5))
     if total < 60:
         return f"{total}s"
-    if total < 3600:
-        return f"{total // 60}m{total % 60:02d}s"
-    if total < 86400:
-        return f"{total // 3600}h{total % 3600 // 60:02d}m"
-    return f"{total // 86400}d{total % 86400 // 3600}h"
+    for large, small, unit, part in ((86400, 3600, "d", "h"), (3600, 60, "h", "m")):
+        if total >= large:
+            rest = total % large // small
+            return f"{total // large}{unit}{rest:0{1 if unit == 'd' else 2}d}{part}" if rest else f"{total // large}{unit}"
+    return f"{total // 60}m{total % 60:02d}s"
 
 
 def clock(seconds: float) -> str:
@@ -75,6 +75,15 @@ def size(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "B" or count >= 99.5 else f"{count:.1f} {unit}"
         count /= 1000
     return f"{count:.1f} TB"
+
+
+def memory(count: float) -> str:
+    """Bytes as limits are given, in powers of 1,024: `512 MiB`, `4 GiB`."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.4g} {unit}"
+        count /= 1024
+    return f"{count:.4g} TiB"
 
 
 def count(number: int, one: str, many: str = "") -> str:

@@ -6,10 +6,9 @@ import os
 import shlex
 import shutil
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from textual import events, on, work
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
@@ -25,7 +24,7 @@ from tui.panes.diff import DiffPane
 from tui.panes.environment import EnvironmentPane
 from tui.panes.log import LogPane
 from tui.panes.pane import Pane
-from tui.panes.tasks import TaskList, TasksPane
+from tui.panes.tasks import TasksPane
 from tui.present import actions, pacing, patch, task, words
 from tui.present.patch import PatchIndex
 from tui.present.row import Span
@@ -130,39 +129,32 @@ class BenchScreen(Screen[None]):
         return self.query_one(TasksPane)
 
     @property
-    def log(self) -> Any:  # type: ignore[override]
-        """Textual's own log; the pane is `log_pane`."""
-        return super().log
-
-    @property
     def log_pane(self) -> LogPane:
         """Pane 4."""
         return self.query_one(LogPane)
 
     def focus_pane(self, name: str) -> None:
         """Go to a pane; where only one is shown at a time, show it."""
-        self.current = name
         pane = self.query_one(f"#{name}", Pane)
+        self._mark_current(pane)
+        pane.view.focus()
+        self.refresh_bars()
+
+    def on_descendant_focus(self) -> None:
+        """The footer names what the keys do where the focus is now, also when the mouse put it there."""
+        focused = self.focused
+        pane = next((n for n in focused.ancestors_with_self if isinstance(n, Pane)), None) if focused else None
+        if pane is not None and pane.GROUP != self.current:
+            self._mark_current(pane)
+        self.refresh_bars()
+
+    def _mark_current(self, pane: Pane) -> None:
+        self.current = pane.GROUP
         for other in self.query(Pane):
             other.set_class(other is pane, "current")
         for side in ("#left", "#right"):
             column = self.query_one(side)
             column.set_class(pane.parent is column, "current")
-        pane.view.focus()
-        self.refresh_bars()
-
-    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """The footer names what the keys do where the focus is now."""
-        pane = next((node for node in event.widget.ancestors_with_self if isinstance(node, Pane)), None)
-        if pane is not None and pane.GROUP != self.current:
-            self.focus_pane_class(pane)
-        self.refresh_bars()
-
-    def focus_pane_class(self, pane: Pane) -> None:
-        """The focus is in another pane already, by mouse: note it."""
-        self.current = pane.GROUP
-        for other in self.query(Pane):
-            other.set_class(other is pane, "current")
 
     def on_resize(self) -> None:
         """Bars are cut to the new width."""
@@ -199,12 +191,12 @@ class BenchScreen(Screen[None]):
         """Do an action of the registry, where it belongs."""
         action = next(action for action in actions.ACTIONS if action.id == action_id)
         target: Any = self
-        if action.group not in ("everywhere", "list"):
-            self.focus_pane(action.group)
-            target = self.query_one(f"#{action.group}", Pane).view
-        elif action.group == "list":
+        if action.group == "list":
             target = self.query_one(f"#{self.current}", Pane).view
-        getattr(target if hasattr(target, f"action_{action_id}") else self, f"action_{action_id}")()
+        elif action.group != "everywhere":
+            self.focus_pane(action.group)
+            target = self if action.by_screen else self.query_one(f"#{action.group}", Pane).view
+        getattr(target, f"action_{action_id}")()
 
     # What can be done now
 
@@ -648,11 +640,3 @@ class BenchScreen(Screen[None]):
     def tell_fault(self, error: EngineError) -> None:
         """What failed, and what to do."""
         cast("Workbench", self.app).tell(error.message, hint=error.hint, bad=True)
-
-
-def environment_of(path: Path, entries: list[EnvironmentEntry]) -> EnvironmentEntry | None:
-    """The entry of an environment file."""
-    return next((entry for entry in entries if entry.path == path), None)
-
-
-__all__ = ["BenchScreen", "TaskList"]

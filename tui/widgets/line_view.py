@@ -40,9 +40,7 @@ class LineView(ScrollView, can_focus=True):
 
     cursor: reactive[int] = reactive(0, repaint=False)
 
-    class Opened(Message):
-        """A row was chosen, by key or by mouse."""
-
+    class _AtRow(Message):
         def __init__(self, view: LineView, row: int) -> None:
             super().__init__()
             self.view = view
@@ -53,7 +51,10 @@ class LineView(ScrollView, can_focus=True):
             """The view the row is in."""
             return self.view
 
-    class Moved(Opened):
+    class Opened(_AtRow):
+        """A row was chosen, by key or by mouse."""
+
+    class Moved(_AtRow):
         """The cursor is on another row."""
 
     def __init__(self, *, id: str | None = None) -> None:
@@ -235,8 +236,11 @@ class LineView(ScrollView, can_focus=True):
 
     def on_resize(self) -> None:
         """Keep the cursor in sight."""
+        self.call_after_refresh(self._keep_in_sight)
+
+    def _keep_in_sight(self) -> None:
         if self.HAS_CURSOR:
-            self.call_after_refresh(self.move_to, self.cursor)
+            self.move_to(self.cursor)
 
 
 class RowList(LineView):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import ClassVar
 
-from textual import events
 from textual.binding import BindingType
 from textual.message import Message
 
@@ -174,27 +173,43 @@ class LogView(LineView):
         if following != self.following:
             self.following = following
             self.set_class(following, "-following")
+            self.call_after_refresh(self._place_scrollbar)
             self.post_message(self.Status())
         if following:
             self._to_end()
+
+    def _place_scrollbar(self) -> None:
+        # A bar that was hidden while the view scrolled does not know where the view is.
+        self.vertical_scrollbar.position = self.scroll_y
 
     def move_to(self, row: int, *, center: bool = False) -> None:
         """Moving away from the end stops following, coming back to it follows again."""
         super().move_to(row, center=center)
         self.set_following(self.cursor >= self.row_count() - 1)
-
-    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """The mouse wheel moves the cursor along, and stops following when it goes up."""
-        super().watch_scroll_y(old_value, new_value)
-        top, page = round(new_value), self.page
-        if new_value < old_value and self.following and top < self.max_scroll_y:
-            self.set_following(False)
-        if not self.following and not top <= self.cursor < top + page:
-            self.cursor = min(max(self.cursor, top), top + page - 1, max(0, self.row_count() - 1))
         self.post_message(self.Status())
 
-    def on_resize(self, event: events.Resize | None = None) -> None:
-        """Texts wrap to the new width."""
+    def on_mouse_scroll_up(self) -> None:
+        """The wheel: stop following, the cursor comes along."""
+        self.call_next(self._scrolled)
+
+    def on_mouse_scroll_down(self) -> None:
+        """The wheel: at the end, follow again."""
+        self.call_next(self._scrolled)
+
+    def on_scroll_to(self) -> None:
+        """The scrollbar was drawn."""
+        self.call_next(self._scrolled)
+
+    def _scrolled(self) -> None:
+        top = self.scroll_offset.y
+        last = min(top + self.page, self.row_count()) - 1
+        at_end = last >= self.row_count() - 1
+        self.cursor = self.row_count() - 1 if at_end else min(max(self.cursor, top), max(0, last))
+        self.set_following(at_end)
+        self.post_message(self.Status())
+
+    def _keep_in_sight(self) -> None:
+        """Texts wrap to the new width; the end stays the end."""
         width = self.size.width
         if width != self._width:
             self._width = width
@@ -204,7 +219,9 @@ class LogView(LineView):
             if not self.following and self._blocks:
                 self.cursor = self._starts[max(0, at)]
         if self.following:
-            self.call_after_refresh(self._to_end)
+            self._to_end()
+        else:
+            super().move_to(self.cursor)
 
     # Actions
 
