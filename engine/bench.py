@@ -6,13 +6,11 @@ It is cheap to make: docker, git and the environment loader are imported when a 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from engine.errors import EngineError, EnvironmentInvalid, UsageError
 from engine.state import tasks_dir, write_atomic
-from engine.tasks.spec import CANCEL
 
 if TYPE_CHECKING:
     from engine.cache.decision import Explanation, Snapshot
@@ -24,8 +22,7 @@ if TYPE_CHECKING:
     from engine.tasks.model import TaskState
 
 
-@dataclass(frozen=True, slots=True)
-class EnvironmentEntry:
+class EnvironmentEntry(NamedTuple):
     """An environment file within reach: loaded, or with what is wrong with it (SPEC E2)."""
 
     path: Path
@@ -34,8 +31,7 @@ class EnvironmentEntry:
     problems: tuple[Problem, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CacheEntry:
+class CacheEntry(NamedTuple):
     """A snapshot, when it expires (Unix seconds) and the tasks that use it."""
 
     snapshot: Snapshot
@@ -211,6 +207,8 @@ class Bench:
         state = self.task(reference)
         if state.finished:
             raise UsageError(f"task {state.id} has ended already: {state.status}")
+        from engine.tasks.spec import CANCEL
+
         write_atomic(self.folder(state.id) / CANCEL, "")
         return state
 

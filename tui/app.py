@@ -33,7 +33,8 @@ class Workbench(App[int]):
 
     def __init__(self, bench: Bench, task: str | None = None) -> None:
         self._themes, self._theme_problems = theme.load_all()
-        super().__init__()
+        # Without colour the terminal's own are kept: Textual's grey would be written as colour too.
+        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         for name in list(self.available_themes):
             if name not in self._themes:
                 self.unregister_theme(name)
@@ -89,8 +90,9 @@ class Workbench(App[int]):
     def tell(self, text: str, *, hint: str = "", bad: bool = False) -> None:
         """A toast; the text may come from anywhere."""
         whole = f"{text}\n{hint}" if hint else text
-        severity = "error" if bad else "information"
-        self.notify(clean(whole), severity=severity, markup=False, timeout=10 if bad else 4)
+        self.notify(
+            clean(whole), severity="error" if bad else "information", markup=False, timeout=10 if bad else 4
+        )
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: every action of the registry, and the themes."""
@@ -100,7 +102,8 @@ class Workbench(App[int]):
                     name = (action.label or action.id.replace("_", " ")).capitalize()
                     yield SystemCommand(f"{name} ({action.key})", action.tooltip, partial(screen.perform, action.id))
         for found in self._themes.values():
-            yield SystemCommand(f"Theme: {found.title}", "Use these colours", partial(setattr, self, "theme", found.name))
+            use = partial(setattr, self, "theme", found.name)
+            yield SystemCommand(f"Theme: {found.title}", "Use these colours", use)
 
 
 def run(bench: Bench, task: str | None = None) -> int:

@@ -6,15 +6,15 @@ Limits, secrets, the log, the diff and the one `run.finished` belong to the core
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
+
+import msgspec
 
 from engine.tasks import events as ev
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(msgspec.Struct, frozen=True):
     """A command began in the container; `key` is the adapter's own name for it."""
 
     key: str
@@ -22,8 +22,7 @@ class Started:
     cwd: str
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(msgspec.Struct, frozen=True):
     """Bytes a command printed, as they came."""
 
     key: str
@@ -31,16 +30,14 @@ class Output:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(msgspec.Struct, frozen=True):
     """A command ended with `exit_code`; None when the agent does not tell."""
 
     key: str
     exit_code: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(msgspec.Struct, frozen=True):
     """The agent's turn is over; the last thing an adapter yields."""
 
     status: Literal["completed", "failed"]
@@ -65,16 +62,14 @@ Told = (
 Yielded = Started | Output | Finished | Ended | Told
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(msgspec.Struct, frozen=True):
     """Output of a program in the container."""
 
     stream: Literal["out", "err"]
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Exit:
+class Exit(msgspec.Struct, frozen=True):
     """The end of a program in the container; None when it was stopped before its end was seen."""
 
     code: int | None
@@ -90,8 +85,7 @@ class Terminal(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(msgspec.Struct, frozen=True):
     """One turn of an agent.
 
     `workdir` is the folder in the container; `home` a folder on the host that lives as long as the task;
@@ -105,11 +99,10 @@ class Job:
     environment_dir: Path
     session: str = ""
     turn: int = 1
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Capabilities:
+class Capabilities(msgspec.Struct, frozen=True):
     """What an agent can do; the screens and the core adapt to it."""
 
     where: Literal["host", "container"]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import os
+import shlex
 import tarfile
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -45,7 +47,9 @@ class Mount:
 class Spec:
     """What to create from the image with the id `image`, which people know as `image_name`.
 
-    `network` is "none" or "container:ID"; there is no other kind (DESIGN decision 3)."""
+    `network` is "none" or "container:ID"; there is no other kind (DESIGN decision 3). One that `boots` waits for the
+    script of a `Boot`, others run `command`.
+    """
 
     image: str
     name: str
@@ -58,6 +62,11 @@ class Spec:
     command: Sequence[str] = ("sleep", "infinity")
     user: str = ""
     capabilities: Sequence[str] = CAPABILITIES
+    boots: bool = False
+
+
+# The first process of a container that boots: runs what `Boot` sends it, then only keeps the container alive.
+_BOOT = ("env", "-u", "BASH_ENV", "bash", "-c", "source /dev/stdin; exec sleep infinity </dev/null &>/dev/null")
 
 
 class Container:
@@ -185,6 +194,51 @@ def _tolerated(*statuses: int) -> Iterator[None]:
             raise
 
 
+class Boot:
+    """A container's own first process, given one script: it runs 50 ms sooner than an exec could.
+
+    Made before the container is started; `bash` may be called once, when it was.
+    """
+
+    def __init__(self, container: Container) -> None:
+        self._container = container
+        with translated(f"attaching to container {container.id[:12]}"):
+            self._stream = container.api.attach(container.id)
+
+    def bash(self, script: str, *arguments: str, stdin: bytes = b"", timeout: float = 600.0) -> Output:
+        """As `Container.bash`; the script has no standard input."""
+        assert not stdin
+        mark = f"fumehood {os.urandom(8).hex()} "
+        out, err = bytearray(), bytearray()
+        text = f"set -- {shlex.join(arguments)}\n(\n{script}\n) </dev/null\nprintf '\n%s%d\n' '{mark}' $?\n"
+        sign = b"\n" + mark.encode()
+
+        def sink(stream: execution.StreamName, data: bytes) -> None:
+            (out if stream == "out" else err).extend(data)
+
+        def ended() -> bool:
+            return out.rpartition(sign)[2].endswith(b"\n") and sign in out
+
+        deadline = time.monotonic() + timeout
+        with translated(f"preparing container {self._container.id[:12]}"), closing(self._stream):
+            execution.pump(self._stream, text.encode("utf-8", "surrogateescape"), sink, deadline=deadline, until=ended)
+        if not ended():
+            told = bytes(err or out).decode("utf-8", "replace").strip()[-500:]
+            raise ContainerError(f"container {self._container.id[:12]} did not come up: {told or 'no answer'}")
+        printed, _, code = bytes(out).rpartition(sign)
+        return Output(int(code), printed, bytes(err))
+
+    def bash_to_file(self, path: Path, script: str, *arguments: str, timeout: float = 600.0) -> Output:
+        """As `Container.bash_to_file`."""
+        done = self.bash(script, *arguments, timeout=timeout)
+        path.write_bytes(done.out)
+        return Output(done.exit_code, b"", done.err)
+
+    def put(self, path: str, data: Path | bytes, mode: int = 0o644) -> None:
+        """As `Container.put`."""
+        self._container.put(path, data, mode)
+
+
 class _Writer:
     """Gives a file the one method of a bytearray that output collectors use."""
 
@@ -242,7 +296,8 @@ def create(api: Api, spec: Spec) -> Container:
     }
     config: Record = {
         "Image": spec.image,
-        "Entrypoint": list(spec.command),
+        "Entrypoint": list(_BOOT if spec.boots else spec.command),
+        **dict.fromkeys(("OpenStdin", "StdinOnce", "AttachStdin", "AttachStdout", "AttachStderr"), spec.boots),
         "Cmd": [],
         "Env": [f"{name}={value}" for name, value in spec.env.items()],
         "Labels": {LABEL: "1", **spec.labels},

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from engine.agents import agent as agent_named
 from engine.agents import agent_settings
-from engine.containers.container import Container, create
+from engine.containers.container import Boot, Container, create
 from engine.errors import NetworkError, PhaseFailed
 from engine.repository import into
 from engine.tasks import events as ev
@@ -36,11 +36,12 @@ def attempt(work: Work, base: Base, run: int) -> Ended:
     """
     agent = agent_named(work.spec.agent)
     with phase(work.recorder, "resume", run):
-        container = create(work.api, work.container_spec(base.image, "task", run))
+        container = create(work.api, work.container_spec(base.image, "task", run, boots=True))
+        boot = Boot(container)
         leftovers = _start(work, container)
     keep = False
     try:
-        _checkout(work, container, base, run)
+        _checkout(work, boot, base, run)
         if _maintenance(work, container, run):
             leftovers = container.get(into.LEFTOVERS)
         skipped(work.recorder, "start", "no start script", run)
@@ -73,7 +74,7 @@ def _start(work: Work, container: Container) -> bytes:
     return leftovers
 
 
-def _checkout(work: Work, container: Container, base: Base, run: int) -> None:
+def _checkout(work: Work, boot: Boot, base: Base, run: int) -> None:
     with phase(work.recorder, "checkout", run) as current:
         checkout = work.checkout
         target = checkout.target
@@ -83,7 +84,7 @@ def _checkout(work: Work, container: Container, base: Base, run: int) -> None:
         if target.sha != base.sha:
             current.reason = f"{target.sha[:9]}, the snapshot is at {base.sha[:9]}"
         try:
-            report = into.checkout(container, work.repository_dir, target.sha, bundle, afterwards=SELF_TEST_OFF)
+            report = into.checkout(boot, work.repository_dir, target.sha, bundle, afterwards=SELF_TEST_OFF)
         finally:
             if bundle:
                 bundle.unlink()

@@ -7,7 +7,6 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Literal
 
@@ -27,8 +26,7 @@ Stream = Literal["out", "err"]
 CommandStatus = Literal["completed", "failed", "killed", "timeout", "lost"]
 
 
-@dataclass(slots=True)
-class _OpenCommand:
+class _OpenCommand(msgspec.Struct):
     """A running command: its output file, the range not yet spoken of in the journal, what was not kept."""
 
     run: int
@@ -40,7 +38,7 @@ class _OpenCommand:
     pending_from: int = 0
     pending_since: float = 0.0
     last_bytes: bytes = b""
-    tail: deque[bytes] = field(default_factory=deque)
+    tail: deque[bytes] = msgspec.field(default_factory=deque)
     tail_size: int = 0
 
 

@@ -105,7 +105,9 @@ class Work:
             "fumehood.environment": self.environment.id,
         }
 
-    def container_spec(self, image: str, role: str, run: int, mounts: tuple[Mount, ...] = ()) -> Spec:
+    def container_spec(
+        self, image: str, role: str, run: int, mounts: tuple[Mount, ...] = (), *, boots: bool = False
+    ) -> Spec:
         """A container of this task: the environment's limits and variables, no network."""
         resources = self.environment.resources
         return Spec(
@@ -116,6 +118,7 @@ class Work:
             limits=Limits(resources.cpus, resources.memory, resources.pids),
             env=self.variables(),
             mounts=mounts,
+            boots=boots,
         )
 
     def variables(self) -> Mapping[str, str]:

@@ -112,9 +112,9 @@ index 0a1b2c3..1b2c3d4 100644
 class Recording:
     """A task folder written event by event, each at its own second after `start`."""
 
-    def __init__(self, id: str, *, start: float = START) -> None:
-        self.id = id
-        self.folder = private_dir(tasks_dir() / id)
+    def __init__(self, task_id: str, *, start: float = START) -> None:
+        self.id = task_id
+        self.folder = private_dir(tasks_dir() / task_id)
         private_dir(self.folder / journal.OUTPUT)
         self.start = start
         self.lock = Lock(self.folder / LOCK)
@@ -148,32 +148,32 @@ class Recording:
     def command_started(self, command: str, at: float, *, phase: ev.Phase = "agent") -> str:
         """A command that runs; returns its id."""
         self._commands += 1
-        id = f"{self._commands:04d}"
-        journal.output_path(self.folder, id).write_bytes(b"")
-        self.at(at, ev.CommandStarted(id=id, command=command, cwd="/workspace/web", phase=phase))
-        return id
+        name = f"{self._commands:04d}"
+        journal.output_path(self.folder, name).write_bytes(b"")
+        self.at(at, ev.CommandStarted(id=name, command=command, cwd="/workspace/web", phase=phase))
+        return name
 
-    def output(self, id: str, data: bytes, at: float) -> None:
+    def output(self, name: str, data: bytes, at: float) -> None:
         """More output of a command."""
-        path = journal.output_path(self.folder, id)
+        path = journal.output_path(self.folder, name)
         offset = path.stat().st_size
         with path.open("ab") as file:
             file.write(data)
-        self.at(at, ev.CommandOutput(id=id, stream="out", offset=offset, size=len(data)))
+        self.at(at, ev.CommandOutput(id=name, stream="out", offset=offset, size=len(data)))
 
-    def command_finished(self, id: str, code: int, at: float, seconds: float) -> None:
+    def command_finished(self, name: str, code: int, at: float, seconds: float) -> None:
         """A command that ended."""
-        size = journal.output_path(self.folder, id).stat().st_size
+        size = journal.output_path(self.folder, name).stat().st_size
         status = "completed" if code == 0 else "failed"
-        self.at(at, ev.CommandFinished(id=id, exit_code=code, duration=seconds, status=status, bytes=size))  # type: ignore[arg-type]
+        self.at(at, ev.CommandFinished(id=name, exit_code=code, duration=seconds, status=status, bytes=size))  # type: ignore[arg-type]
 
     def command(self, command: str, at: float, seconds: float, data: bytes = b"", code: int = 0, *,
                 phase: ev.Phase = "agent") -> None:  # fmt: skip
         """A command from its start to its end."""
-        id = self.command_started(command, at, phase=phase)
+        name = self.command_started(command, at, phase=phase)
         if data:
-            self.output(id, data, at + seconds / 2)
-        self.command_finished(id, code, at + seconds, seconds)
+            self.output(name, data, at + seconds / 2)
+        self.command_finished(name, code, at + seconds, seconds)
 
     def patch(self, text: str | bytes, attempt: int = 1) -> None:
         """The diff of an attempt."""
@@ -186,9 +186,9 @@ class Recording:
         self.lock.release()
 
 
-def finished(id: str = "aaaa22", *, start: float = START, path: str = "") -> Recording:
+def finished(task_id: str = "aaaa22", *, start: float = START, path: str = "") -> Recording:
     """The story to its end: a hit, a red test, an edit, a green test, an answer, a diff."""
-    task = Recording(id, start=start)
+    task = Recording(task_id, start=start)
     task.begin(PROMPT, path=path)
     task.at(0.2, ev.CacheDecision(result="hit", reason="nothing it depends on changed", key="k", age_seconds=15120))
     task.phase("resume", 0.2, 0.31)
@@ -218,9 +218,9 @@ def finished(id: str = "aaaa22", *, start: float = START, path: str = "") -> Rec
     return task
 
 
-def running(id: str = "bbbb33", *, start: float = START + 3600, path: str = "") -> Recording:
+def running(task_id: str = "bbbb33", *, start: float = START + 3600, path: str = "") -> Recording:
     """A task in its agent phase, with a command that has begun to print."""
-    task = Recording(id, start=start)
+    task = Recording(task_id, start=start)
     task.begin("bump httpx to 0.28 and adapt the client", path=path)
     task.at(0.2, ev.CacheDecision(result="miss", reason="setup script changed (3 lines)", key="k", changed=["setup script"]))
     task.phase("clone", 0.3, 0.42)
@@ -235,14 +235,14 @@ def running(id: str = "bbbb33", *, start: float = START + 3600, path: str = "") 
     task.at(15.4, ev.RunStarted(agent="replay", prompt="bump httpx to 0.28 and adapt the client"))
     task.at(16.0, ev.Message(text="httpx 0.28 removed the proxies argument. I look for its uses."))
     task.command("rg -n proxies= src", 17.0, 0.02, b"src/client.py:14:    proxies=settings.proxies,\n")
-    id = task.command_started("pytest -q", 20.0)
-    task.output(id, b"tests/test_client.py \x1b[32m....\x1b[0m\n", 21.0)
+    name = task.command_started("pytest -q", 20.0)
+    task.output(name, b"tests/test_client.py \x1b[32m....\x1b[0m\n", 21.0)
     return task
 
 
-def failed(id: str = "cccc44", *, start: float = START - 7200) -> Recording:
+def failed(task_id: str = "cccc44", *, start: float = START - 7200) -> Recording:
     """A task that ended in its setup."""
-    task = Recording(id, start=start)
+    task = Recording(task_id, start=start)
     task.begin("migrate settings")
     task.at(0.2, ev.CacheDecision(result="miss", reason="no snapshot yet", key="k"))
     task.phase("clone", 0.3, 0.4)
@@ -255,9 +255,9 @@ def failed(id: str = "cccc44", *, start: float = START - 7200) -> Recording:
     return task
 
 
-def interrupted(id: str = "dddd55", *, start: float = START - 90000) -> Recording:
+def interrupted(task_id: str = "dddd55", *, start: float = START - 90000) -> Recording:
     """A task whose supervisor died."""
-    task = Recording(id, start=start)
+    task = Recording(task_id, start=start)
     task.begin("docs: typo")
     task.phase("resume", 0.2, 0.3)
     task.at(0.9, ev.PhaseStarted(phase="agent"))

@@ -6,8 +6,6 @@ import json
 import sys
 from collections.abc import Sequence
 
-from tui.present.text import clean
-
 
 def print_json(value: object) -> None:
     """One JSON value on one line, with escapes only (SPEC L3)."""
@@ -16,16 +14,22 @@ def print_json(value: object) -> None:
 
 def say(text: str) -> None:
     """A line for people, cleaned of anything that could steer the terminal."""
+    from tui.present.text import clean
+
     print(clean(text))
 
 
 def progress(text: str) -> None:
     """A line about what is going on, on standard error."""
+    from tui.present.text import clean
+
     print(clean(text), file=sys.stderr, flush=True)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Columns as wide as their content, the last one free."""
+    from tui.present.text import clean
+
     cells = [[clean(cell) for cell in row] for row in (head, *rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
     for row in cells:

@@ -32,7 +32,7 @@ class CachePane(Pane):
 
     def compose(self) -> ComposeResult:
         """The summary."""
-        yield CacheView(id="cache-view")
+        yield CacheView(widget_id="cache-view")
 
     def looking(self) -> None:
         """The answer is on its way; what is known stays until then."""

@@ -29,8 +29,8 @@ class DiffPane(Pane):
     def compose(self) -> ComposeResult:
         """Files and lines."""
         with Horizontal():
-            yield FileList(id="diff-files")
-            yield DiffView(id="diff-view")
+            yield FileList(widget_id="diff-files")
+            yield DiffView(widget_id="diff-view")
 
     @property
     def view(self) -> LineView:

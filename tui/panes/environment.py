@@ -30,7 +30,7 @@ class EnvironmentPane(Pane):
 
     def compose(self) -> ComposeResult:
         """The summary."""
-        yield EnvironmentView(id="environment-view")
+        yield EnvironmentView(widget_id="environment-view")
 
     def show(self, entry: EnvironmentEntry | None, number: int, of: int) -> None:
         """Show environment `number` (from 0) of `of`."""

@@ -30,11 +30,11 @@ class LogPane(Pane):
 
     def compose(self) -> ComposeResult:
         """Two bars, the log, the filter, the status."""
-        yield Bar(id="log-facts")
-        yield Bar(id="log-phases")
-        yield LogView(id="log-view")
+        yield Bar(widget_id="log-facts")
+        yield Bar(widget_id="log-phases")
+        yield LogView(widget_id="log-view")
         yield Input(id="log-filter", placeholder="show only lines that contain …", compact=True, select_on_focus=False)
-        yield Bar(id="log-status")
+        yield Bar(widget_id="log-status")
 
     def on_mount(self) -> None:
         """No filter yet, nothing blinks."""

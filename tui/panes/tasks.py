@@ -34,7 +34,7 @@ class TasksPane(Pane):
 
     def compose(self) -> ComposeResult:
         """The list."""
-        yield TaskList(id="task-list")
+        yield TaskList(widget_id="task-list")
 
     def show(self, states: list[TaskState]) -> None:
         """Show these tasks; the cursor stays on the task it was on."""
@@ -54,7 +54,7 @@ class TasksPane(Pane):
         cursor = self.query_one(TaskList).cursor
         return self._ids[cursor] if cursor < len(self._ids) else ""
 
-    def select(self, id: str) -> None:
+    def select(self, task_id: str) -> None:
         """Put the cursor on a task."""
-        if id in self._ids:
-            self.query_one(TaskList).move_to(self._ids.index(id))
+        if task_id in self._ids:
+            self.query_one(TaskList).move_to(self._ids.index(task_id))

@@ -88,7 +88,7 @@ def _network(environment: Environment) -> str:
     if network.agent == "off":
         return "off after setup"
     methods = f" · {' '.join(network.methods)}" if network.methods else ""
-    return f"{network.agent}: {', '.join(network.allow) or 'nothing'}{methods}" if network.agent == "limited" else "full"
+    return f"limited: {', '.join(network.allow) or 'nothing'}{methods}" if network.agent == "limited" else "full"
 
 
 def _limits(environment: Environment) -> str:
@@ -107,4 +107,5 @@ def problem_rows(path: Path, problems: Sequence[Any], width: int) -> list[Row]:
         lines += [row(where if n == 0 else " " * 7, part) for n, part in enumerate(parts)]
         hint = str(getattr(problem, "hint", ""))
         lines += [row(" " * 7, (part, "muted")) for part in (wrap(hint, width - 9) if hint else ())]
-    return [*lines, row(""), row((" e ", "key"), ("opens the file, ", "muted"), ("r ", "key"), ("reads it again", "muted"))]
+    keys = row((" e ", "key"), ("opens the file, ", "muted"), ("r ", "key"), ("reads it again", "muted"))
+    return [*lines, row(""), keys]

@@ -1,4 +1,4 @@
-"""How often things are looked at: fast while something happens, seldom otherwise; nothing is painted without a change."""
+"""How often things are looked at: fast while something happens, seldom otherwise; only changes are painted."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _KIND = {0x20: CONTEXT, 0x2B: ADDED, 0x2D: REMOVED, 0x5C: NO_NEWLINE, 0x0A: CONT
 
 @dataclass(slots=True)
 class FileDiff:
-    """One file of a patch; `status` is the letter git shows (A M D R C, T for a changed mode only), `row` its header."""
+    """One file of a patch; `status` is git's letter (A M D R C, T for a changed mode only), `row` its header."""
 
     path: str = ""
     old_path: str = ""
@@ -85,7 +85,7 @@ class PatchIndex:
         return min(limit, self.files[following].row) if following < len(self.files) else limit
 
     def read(self, first: int, last: int) -> list[bytes]:
-        """The patch lines of the rows from `first` up to `last`, each at most 4,000 bytes; empty for rows of our own."""
+        """The lines of the rows from `first` up to `last`, each at most 4,000 bytes; empty for rows of our own."""
         with self.path.open("rb", buffering=0) as file:
             descriptor = file.fileno()
             return [

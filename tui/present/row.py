@@ -116,7 +116,8 @@ def wrap(text: str, width: int) -> tuple[str, ...]:
 def _wrapped(paragraph: str, width: int) -> list[str]:
     if cell_len(paragraph) <= width:
         return [paragraph]
-    indent = " " * min(len(paragraph) - len(paragraph.lstrip()) + (2 if paragraph.lstrip()[:2] in ("- ", "* ") else 0), 12)
+    text = paragraph.lstrip()
+    indent = " " * min(len(paragraph) - len(text) + (2 if text[:2] in ("- ", "* ") else 0), 12)
     lines, current = [], ""
     for word in paragraph.split(" "):
         if current.strip() and cell_len(current) + 1 + cell_len(word) > width:

@@ -143,7 +143,8 @@ def load(path: Path, known: dict[str, FumehoodTheme]) -> FumehoodTheme:
         if missing := [name for name in names if name not in have]:
             raise ThemeInvalid(f"{path}: [{table}] lacks {missing[0]!r}", 'add it, or say extends = "dark"')
     name = str(data.get("name", path.stem))
-    dark, ansi = bool(data.get("dark", base.dark if base else True)), bool(data.get("ansi", base.ansi if base else False))
+    dark = bool(data.get("dark", base.dark if base else True))
+    ansi = bool(data.get("ansi", base.ansi if base else False))
     return FumehoodTheme(name, str(data.get("title", name)), dark, ansi, colours, styles)
 
 

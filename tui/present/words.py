@@ -48,7 +48,8 @@ def span(seconds: float) -> str:
     for large, small, unit, part in ((86400, 3600, "d", "h"), (3600, 60, "h", "m")):
         if total >= large:
             rest = total % large // small
-            return f"{total // large}{unit}{rest:0{1 if unit == 'd' else 2}d}{part}" if rest else f"{total // large}{unit}"
+            digits = 1 if unit == "d" else 2
+            return f"{total // large}{unit}" + (f"{rest:0{digits}d}{part}" if rest else "")
     return f"{total // 60}m{total % 60:02d}s"
 
 

@@ -8,27 +8,24 @@ import shutil
 import subprocess
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
-from textual.message import Message
-from textual.screen import Screen
 
 from engine.bench import Bench, EnvironmentEntry
 from engine.errors import EngineError
 from engine.tasks.model import TaskState
-from tui.live.feed import Board, Feed
 from tui.panes.cache import CachePane
 from tui.panes.diff import DiffPane
 from tui.panes.environment import EnvironmentPane
 from tui.panes.log import LogPane
 from tui.panes.pane import Pane
 from tui.panes.tasks import TasksPane
-from tui.present import actions, pacing, patch, task, words
-from tui.present.patch import PatchIndex
+from tui.present import actions, pacing, task, words
 from tui.present.row import Span
 from tui.screens.confirm import Confirm
+from tui.screens.engine import EngineScreen
 from tui.screens.help import Help
 from tui.screens.new_task import Draft, NewTask
 from tui.widgets.bar import Bar, Choices
@@ -41,67 +38,26 @@ PANES = ("tasks", "environment", "cache", "log", "diff")
 _TABS = {"tasks": "Tasks", "environment": "Env", "cache": "Cache", "log": "Log", "diff": "Diff"}
 
 
-class BenchScreen(Screen[None]):
+class BenchScreen(EngineScreen):
     """Everything of one bench; what it shows of tasks is read from their journals alone."""
 
     CSS_PATH = "bench.tcss"
     HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (120, "-wide"), (180, "-huge")]
     BINDINGS: ClassVar[list[BindingType]] = actions.bindings("everywhere")
 
-    class TasksRead(Message):
-        """The journals were looked at; something about the tasks changed."""
-
-    class Loaded(Message):
-        """A task was read from its beginning."""
-
-        def __init__(self, feed: Feed) -> None:
-            super().__init__()
-            self.feed = feed
-
-    class Patched(Message):
-        """The patch of a task was indexed, or could not be."""
-
-        def __init__(self, task: str, attempt: int, found: PatchIndex | None, fault: str = "") -> None:
-            super().__init__()
-            self.task, self.attempt, self.found, self.fault = task, attempt, found, fault
-
-    class CacheSeen(Message):
-        """The cache of an environment was looked at."""
-
-        def __init__(self, entry: EnvironmentEntry, found: Any) -> None:
-            super().__init__()
-            self.entry, self.found = entry, found
-
-    class EnvironmentsRead(Message):
-        """The environment files were read."""
-
-        def __init__(self, entries: list[EnvironmentEntry], fault: EngineError | None = None) -> None:
-            super().__init__()
-            self.entries, self.fault = entries, fault
-
-    class Done(Message):
-        """Something the user asked for was done, or was not (`fault`)."""
-
-        def __init__(self, text: str = "", fault: EngineError | None = None, task: str = "") -> None:
-            super().__init__()
-            self.text, self.fault, self.task = text, fault, task
-
     def __init__(self, bench: Bench, task_id: str | None = None) -> None:
-        super().__init__()
-        self.bench = bench
-        self.board = Board()
+        super().__init__(bench)
         self.entries: list[EnvironmentEntry] = []
         self.entry_number = 0
         self.wanted = task_id or ""
-        self.draft = Draft()
         self.current = "log" if task_id else "tasks"
         self._pace = pacing.Pace()
         self._patch_of: tuple[str, int, float] | None = None
 
     def compose(self) -> ComposeResult:
         """Head, tabs, panes, keys."""
-        yield Bar(id="head")
-        yield Choices(id="tabs")
+        yield Bar(widget_id="head")
+        yield Choices(widget_id="tabs")
         with Horizontal(id="panes"):
             with Vertical(id="left"):
                 yield TasksPane()
@@ -110,7 +66,7 @@ class BenchScreen(Screen[None]):
             with Vertical(id="right"):
                 yield LogPane()
                 yield DiffPane()
-        yield Choices(id="keys")
+        yield Choices(widget_id="keys")
 
     def on_mount(self) -> None:
         """Read what there is, in threads; the screen is there at once."""
@@ -144,7 +100,7 @@ class BenchScreen(Screen[None]):
         """The footer names what the keys do where the focus is now, also when the mouse put it there."""
         focused = self.focused
         pane = next((n for n in focused.ancestors_with_self if isinstance(n, Pane)), None) if focused else None
-        if pane is not None and pane.GROUP != self.current:
+        if pane is not None and self.current != pane.GROUP:
             self._mark_current(pane)
         self.refresh_bars()
 
@@ -185,7 +141,7 @@ class BenchScreen(Screen[None]):
 
     @on(Choices.Chosen)
     def _chosen(self, event: Choices.Chosen) -> None:
-        self.perform(event.id)
+        self.perform(event.part)
 
     def perform(self, action_id: str) -> None:
         """Do an action of the registry, where it belongs."""
@@ -241,67 +197,7 @@ class BenchScreen(Screen[None]):
     def _has_diff(self) -> bool:
         return self.query_one(DiffPane).diff_view.row_count() > 0
 
-    # Reading, in threads
-
-    @work(thread=True, exclusive=True, group="tasks", exit_on_error=False)
-    def read_tasks(self, check: bool = False) -> None:
-        """Read journals that grew; with `check`, first let the engine mark tasks whose supervisor is gone."""
-        changed = self.board.refresh()
-        if changed:
-            self.post_message(self.TasksRead())
-        if check and any(not state.finished for state in self.board.states.values()):
-            try:
-                self.bench.tasks()
-            except (EngineError, OSError):
-                return
-            if self.board.refresh():
-                self.post_message(self.TasksRead())
-
-    @work(thread=True, exclusive=True, group="load", exit_on_error=False)
-    def open_task(self, task_id: str, attempt: int = 1) -> None:
-        """Read a task from its beginning, then show it."""
-        try:
-            feed = Feed(self.bench.folder(task_id), attempt).read_all()
-        except EngineError as error:
-            self.post_message(self.Done(fault=error))
-        else:
-            self.post_message(self.Loaded(feed))
-
-    @work(thread=True, exclusive=True, group="patch", exit_on_error=False)
-    def read_patch(self, task_id: str, attempt: int) -> None:
-        """Index the diff of a task."""
-        try:
-            path = self.bench.patch(task_id, attempt)
-            found, fault = (patch.index(path) if path.exists() else None), ""
-        except EngineError as error:
-            found, fault = None, str(error)
-        except OSError as error:
-            found, fault = None, f"cannot read the diff: {error.strerror}"
-        self.post_message(self.Patched(task_id, attempt, found, fault))
-
-    @work(thread=True, exclusive=True, group="environments", exit_on_error=False)
-    def read_environments(self) -> None:
-        """Read the environment files."""
-        try:
-            self.post_message(self.EnvironmentsRead(self.bench.environments()))
-        except EngineError as error:
-            self.post_message(self.EnvironmentsRead([], error))
-
-    @work(thread=True, exclusive=True, group="cache", exit_on_error=False)
-    def look_at_cache(self, entry: EnvironmentEntry) -> None:
-        """Ask the engine what a start would find now."""
-        assert entry.environment is not None
-        found: Any
-        try:
-            found = self.bench.cache_explain(entry.environment)
-        except EngineError as error:
-            found = error
-        except Exception as error:
-            # Docker's client has faults of its own; the pane says so instead of the screen going down.
-            found = EngineError(f"{type(error).__name__}: {error}", "`fumehood doctor` looks for the reason")
-        self.post_message(self.CacheSeen(entry, found))
-
-    @on(TasksRead)
+    @on(EngineScreen.TasksRead)
     def _tasks_read(self) -> None:
         states = self.board.newest_first()
         self.tasks_pane.show(states)
@@ -314,8 +210,8 @@ class BenchScreen(Screen[None]):
                 self.open_task(opened)
         self.refresh_bars()
 
-    @on(Loaded)
-    def _loaded(self, event: Loaded) -> None:
+    @on(EngineScreen.Loaded)
+    def _loaded(self, event: EngineScreen.Loaded) -> None:
         self.log_pane.show(event.feed)
         self._patch_of = None
         self._show_patch()
@@ -344,15 +240,15 @@ class BenchScreen(Screen[None]):
         if not stamp:
             self.query_one(DiffPane).show(None, feed.state)
 
-    @on(Patched)
-    def _patched(self, event: Patched) -> None:
+    @on(EngineScreen.Patched)
+    def _patched(self, event: EngineScreen.Patched) -> None:
         feed = self.log_pane.feed
         if feed is not None and (feed.state.id, feed.attempt) == (event.task, event.attempt):
             self.query_one(DiffPane).show(event.found, feed.state, event.fault)
             self.refresh_bars()
 
-    @on(EnvironmentsRead)
-    def _environments_read(self, event: EnvironmentsRead) -> None:
+    @on(EngineScreen.EnvironmentsRead)
+    def _environments_read(self, event: EngineScreen.EnvironmentsRead) -> None:
         if event.fault:
             self.tell_fault(event.fault)
         path = self.entry.path if self.entry else None
@@ -373,8 +269,8 @@ class BenchScreen(Screen[None]):
             cache.show(None)
         self.refresh_bars()
 
-    @on(CacheSeen)
-    def _cache_seen(self, event: CacheSeen) -> None:
+    @on(EngineScreen.CacheSeen)
+    def _cache_seen(self, event: EngineScreen.CacheSeen) -> None:
         if event.entry is self.entry:
             self.query_one(CachePane).show(event.found)
 
@@ -551,22 +447,6 @@ class BenchScreen(Screen[None]):
             self.draft = Draft()
             self.start_task(draft)
 
-    @work(thread=True, group="start", exit_on_error=False)
-    def start_task(self, draft: Draft) -> None:
-        """Start what was written; it is opened as soon as its journal is there."""
-        entry = draft.entry
-        assert entry is not None
-        assert entry.environment is not None
-        try:
-            started = self.bench.start(
-                entry.environment, draft.prompt, branch=draft.branch, agent=draft.agent, attempts=draft.attempts
-            )
-            self.post_message(self.Done(task=started))
-        except EngineError as error:
-            draft.go = False
-            self.draft = draft
-            self.post_message(self.Done(fault=error))
-
     def action_cancel_task(self) -> None:
         """Stop the open task, once the user has said so twice."""
         state = self.state
@@ -606,22 +486,8 @@ class BenchScreen(Screen[None]):
 
         self.app.push_screen(Confirm(question, consequence, verb), answered)
 
-    @work(thread=True, group="do", exit_on_error=False)
-    def do(self, what: Any, said: str) -> None:
-        """Let the engine do something, and say how it went."""
-        try:
-            outcome = what()
-        except EngineError as error:
-            self.post_message(self.Done(fault=error))
-            return
-        text = said or (outcome if isinstance(outcome, str) else getattr(outcome, "message", ""))
-        if getattr(outcome, "status", "") in ("partial", "error") and not isinstance(outcome, TaskState):
-            self.post_message(self.Done(fault=EngineError(str(text))))
-        else:
-            self.post_message(self.Done(str(text)))
-
-    @on(Done)
-    def _done(self, event: Done) -> None:
+    @on(EngineScreen.Done)
+    def _done(self, event: EngineScreen.Done) -> None:
         if event.fault is not None:
             self.tell_fault(event.fault)
         elif event.text:

@@ -30,7 +30,7 @@ class Help(ModalScreen[None]):
         with Vertical(classes="dialog") as box:
             box.border_title = "Keys"
             box.border_subtitle = "esc closes"
-            yield Summary(id="help-view")
+            yield Summary(widget_id="help-view")
 
     def on_mount(self) -> None:
         """Fill it."""
@@ -41,7 +41,8 @@ class Help(ModalScreen[None]):
 
 def help_rows(here: str, why_not: Callable[[str], str]) -> list[Row]:
     """The registry as a table: the pane the user is in, everywhere, lists, then the other panes."""
-    order = [here, "everywhere", "list", *(group for group in actions.GROUPS if group not in (here, "everywhere", "list"))]
+    first = (here, "everywhere", "list")
+    order = [*first, *(group for group in actions.GROUPS if group not in first)]
     rows: list[Row] = []
     for group in order:
         rows += [row(""), row((f" {actions.GROUPS[group]}", "accent strong"))]
@@ -49,5 +50,6 @@ def help_rows(here: str, why_not: Callable[[str], str]) -> list[Row]:
             reason = why_not(action.id)
             right = ((f"{reason} ", "muted"),) if reason else ()
             role = "muted" if reason else ""
-            rows.append(row((f"   {action.all_keys:<14}", "muted" if reason else "key"), (action.tooltip, role), right=right))
+            keys = (f"   {action.all_keys:<14}", "muted" if reason else "key")
+            rows.append(row(keys, (action.tooltip, role), right=right))
     return rows

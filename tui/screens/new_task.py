@@ -47,19 +47,19 @@ class NewTask(ModalScreen[Draft]):
         """The prompt, then one line for each choice."""
         with Vertical(classes="dialog") as box:
             box.border_title = "New task"
-            yield TextArea(self._draft.prompt, id="prompt", soft_wrap=True, tab_behavior="focus", show_line_numbers=False)
+            yield TextArea(self._draft.prompt, id="prompt", tab_behavior="focus")
             with Horizontal(classes="field"):
                 yield Static(content("environment"), classes="name")
-                yield Choice([entry.name for entry in self._entries], self._first, id="environments")
+                yield Choice([entry.name for entry in self._entries], self._first, widget_id="environments")
             with Horizontal(classes="field"):
                 yield Static(content("agent"), classes="name")
-                yield Choice(list(AGENTS), 0, id="agents")
+                yield Choice(list(AGENTS), 0, widget_id="agents")
             with Horizontal(classes="field"):
                 yield Static(content("branch"), classes="name")
                 yield Input(self._draft.branch, placeholder="default branch", compact=True, id="branch")
             with Horizontal(classes="field"):
                 yield Static(content("attempts"), classes="name")
-                yield Choice(["1", "2", "3", "4"], self._draft.attempts - 1, id="attempts")
+                yield Choice(["1", "2", "3", "4"], self._draft.attempts - 1, widget_id="attempts")
             yield Static(content(("^s", "bold"), " start    ", ("tab", "bold"), " next field    ", ("esc", "bold"),
                                  " keep for later"), classes="keys")  # fmt: skip
 

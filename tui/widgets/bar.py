@@ -22,8 +22,8 @@ class Bar(Widget):
 
     DEFAULT_CSS = "Bar { height: 1; background: $background; color: $foreground; }"
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self, *, widget_id: str | None = None) -> None:
+        super().__init__(id=widget_id)
         self._row: Row = EMPTY
 
     def show(self, row: Row) -> None:
@@ -43,15 +43,15 @@ class Choices(Bar):
     """A bar of parts that can be chosen with the mouse: keys in the footer, tabs."""
 
     class Chosen(Message):
-        """The part with this id was clicked."""
+        """This part was clicked."""
 
-        def __init__(self, bar: Choices, id: str) -> None:
+        def __init__(self, bar: Choices, part: str) -> None:
             super().__init__()
             self.bar = bar
-            self.id = id
+            self.part = part
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self, *, widget_id: str | None = None) -> None:
+        super().__init__(widget_id=widget_id)
         self._parts: list[tuple[str, Sequence[Span]]] = []
 
     def show_parts(self, parts: Sequence[tuple[str, Sequence[Span]]], *, right: tuple[Span, ...] = ()) -> None:

@@ -30,8 +30,8 @@ class Choice(Bar, can_focus=True):
             super().__init__()
             self.choice = choice
 
-    def __init__(self, values: list[str], number: int, *, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self, values: list[str], number: int, *, widget_id: str | None = None) -> None:
+        super().__init__(widget_id=widget_id)
         self._values = values
         self.set_reactive(Choice.number, number)
 

@@ -24,8 +24,8 @@ class DiffView(LineView):
     BINDINGS: ClassVar[list[BindingType]] = actions.bindings("diff")
     TAB: ClassVar[int] = 4
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self, *, widget_id: str | None = None) -> None:
+        super().__init__(widget_id=widget_id)
         self.patch: PatchIndex | None = None
         self._pieces: LRUCache[tuple[int, int], list[list[Span]]] = LRUCache(64)
 
@@ -122,8 +122,8 @@ def _highlighted(found: PatchIndex, start: int, end: int) -> list[list[Span]]:
 class FileList(LineView):
     """The files of a patch with how much changed in each."""
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self, *, widget_id: str | None = None) -> None:
+        super().__init__(widget_id=widget_id)
         self.patch: PatchIndex | None = None
 
     def show(self, found: PatchIndex | None) -> None:

@@ -57,8 +57,8 @@ class LineView(ScrollView, can_focus=True):
     class Moved(_AtRow):
         """The cursor is on another row."""
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self, *, widget_id: str | None = None) -> None:
+        super().__init__(id=widget_id)
         self.shift = 0
         self._placeholder: tuple[Row, ...] = ()
         self._seen: dict[int, Row] = {}
@@ -246,8 +246,8 @@ class LineView(ScrollView, can_focus=True):
 class RowList(LineView):
     """A view of rows that were made beforehand: lists and summaries of a screen or two."""
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self, *, widget_id: str | None = None) -> None:
+        super().__init__(widget_id=widget_id)
         self._rows: list[Row] = []
 
     def row_count(self) -> int:

@@ -27,8 +27,8 @@ class LogView(LineView):
     class Status(Message):
         """What is in sight, or whether it follows, has changed."""
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self, *, widget_id: str | None = None) -> None:
+        super().__init__(widget_id=widget_id)
         self.feed: Feed | None = None
         self.following = True
         self.unseen = 0
@@ -222,6 +222,7 @@ class LogView(LineView):
             self._to_end()
         else:
             super().move_to(self.cursor)
+        self.post_message(self.Status())
 
     # Actions
 
@@ -235,9 +236,9 @@ class LogView(LineView):
 
     def action_list_open(self) -> None:
         """Fold or unfold."""
-        self.action_toggle()
+        self.action_fold()
 
-    def action_toggle(self) -> None:
+    def action_fold(self) -> None:
         """Fold or unfold the block at the cursor."""
         if not self._blocks or self.feed is None:
             return
@@ -257,7 +258,7 @@ class LogView(LineView):
         self.following = False
         self.set_following(self.cursor >= self.row_count() - 1)
 
-    def action_toggle_all(self) -> None:
+    def action_fold_all(self) -> None:
         """Fold every command, or unfold all when all are folded."""
         commands = [block for block in self._blocks if isinstance(block, Command)]
         unfold = not any(command.shows_output for command in commands)

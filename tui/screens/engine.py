@@ -1,0 +1,154 @@
+"""What a screen asks of the engine: always in a thread, the answer comes back as a message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from textual import work
+from textual.message import Message
+from textual.screen import Screen
+
+from engine.bench import Bench, EnvironmentEntry
+from engine.errors import EngineError
+from engine.tasks.model import TaskState
+from tui.live.feed import Board, Feed
+from tui.present import patch
+from tui.present.patch import PatchIndex
+from tui.screens.new_task import Draft
+
+
+class EngineScreen(Screen[None]):
+    """The threads and the messages; `BenchScreen` handles the messages."""
+
+    class TasksRead(Message):
+        """The journals were looked at; something about the tasks changed."""
+
+    class Loaded(Message):
+        """A task was read from its beginning."""
+
+        def __init__(self, feed: Feed) -> None:
+            super().__init__()
+            self.feed = feed
+
+    class Patched(Message):
+        """The patch of a task was indexed, or could not be."""
+
+        def __init__(self, task: str, attempt: int, found: PatchIndex | None, fault: str = "") -> None:
+            super().__init__()
+            self.task, self.attempt, self.found, self.fault = task, attempt, found, fault
+
+    class CacheSeen(Message):
+        """The cache of an environment was looked at."""
+
+        def __init__(self, entry: EnvironmentEntry, found: Any) -> None:
+            super().__init__()
+            self.entry, self.found = entry, found
+
+    class EnvironmentsRead(Message):
+        """The environment files were read."""
+
+        def __init__(self, entries: list[EnvironmentEntry], fault: EngineError | None = None) -> None:
+            super().__init__()
+            self.entries, self.fault = entries, fault
+
+    class Done(Message):
+        """Something the user asked for was done, or was not (`fault`)."""
+
+        def __init__(self, text: str = "", fault: EngineError | None = None, task: str = "") -> None:
+            super().__init__()
+            self.text, self.fault, self.task = text, fault, task
+
+    def __init__(self, bench: Bench) -> None:
+        super().__init__()
+        self.bench = bench
+        self.board = Board()
+        self.draft = Draft()
+
+    @work(thread=True, exclusive=True, group="tasks", exit_on_error=False)
+    def read_tasks(self, check: bool = False) -> None:
+        """Read journals that grew; with `check`, first let the engine mark tasks whose supervisor is gone."""
+        changed = self.board.refresh()
+        if changed:
+            self.post_message(self.TasksRead())
+        if check and any(not state.finished for state in self.board.states.values()):
+            try:
+                self.bench.tasks()
+            except (EngineError, OSError):
+                return
+            if self.board.refresh():
+                self.post_message(self.TasksRead())
+
+    @work(thread=True, exclusive=True, group="load", exit_on_error=False)
+    def open_task(self, task_id: str, attempt: int = 1) -> None:
+        """Read a task from its beginning, then show it."""
+        try:
+            feed = Feed(self.bench.folder(task_id), attempt).read_all()
+        except EngineError as error:
+            self.post_message(self.Done(fault=error))
+        else:
+            self.post_message(self.Loaded(feed))
+
+    @work(thread=True, exclusive=True, group="patch", exit_on_error=False)
+    def read_patch(self, task_id: str, attempt: int) -> None:
+        """Index the diff of a task."""
+        try:
+            path = self.bench.patch(task_id, attempt)
+            found, fault = (patch.index(path) if path.exists() else None), ""
+        except EngineError as error:
+            found, fault = None, str(error)
+        except OSError as error:
+            found, fault = None, f"cannot read the diff: {error.strerror}"
+        self.post_message(self.Patched(task_id, attempt, found, fault))
+
+    @work(thread=True, exclusive=True, group="environments", exit_on_error=False)
+    def read_environments(self) -> None:
+        """Read the environment files."""
+        try:
+            self.post_message(self.EnvironmentsRead(self.bench.environments()))
+        except EngineError as error:
+            self.post_message(self.EnvironmentsRead([], error))
+
+    @work(thread=True, exclusive=True, group="cache", exit_on_error=False)
+    def look_at_cache(self, entry: EnvironmentEntry) -> None:
+        """Ask the engine what a start would find now."""
+        assert entry.environment is not None
+        found: Any
+        try:
+            found = self.bench.cache_explain(entry.environment)
+        except EngineError as error:
+            found = error
+        except Exception as error:
+            # Docker's client has faults of its own; the pane says so instead of the screen going down.
+            found = EngineError(f"{type(error).__name__}: {error}", "`fumehood doctor` looks for the reason")
+        self.post_message(self.CacheSeen(entry, found))
+
+    @work(thread=True, group="start", exit_on_error=False)
+    def start_task(self, draft: Draft) -> None:
+        """Start what was written; it is opened as soon as its journal is there."""
+        entry = draft.entry
+        assert entry is not None
+        assert entry.environment is not None
+        try:
+            started = self.bench.start(
+                entry.environment, draft.prompt, branch=draft.branch, agent=draft.agent, attempts=draft.attempts
+            )
+            self.post_message(self.Done(task=started))
+        except EngineError as error:
+            draft.go = False
+            self.draft = draft
+            self.post_message(self.Done(fault=error))
+
+    @work(thread=True, group="do", exit_on_error=False)
+    def do(self, what: Callable[[], Any], said: str) -> None:
+        """Let the engine do something, and say how it went."""
+        try:
+            outcome = what()
+        except EngineError as error:
+            self.post_message(self.Done(fault=error))
+            return
+        text = said or (outcome if isinstance(outcome, str) else getattr(outcome, "message", ""))
+        if getattr(outcome, "status", "") in ("partial", "error") and not isinstance(outcome, TaskState):
+            self.post_message(self.Done(fault=EngineError(str(text))))
+        else:
+            self.post_message(self.Done(str(text)))
