@@ -4,7 +4,7 @@ import docker
 import pytest
 
 from engine.containers.bootstrap import BASE_IMAGE, current_image
-from engine.containers.endpoint import connect
+from engine.containers.endpoint import sdk
 from engine.containers.host_ca import extra_certificates
 
 pytestmark = pytest.mark.docker
@@ -14,7 +14,7 @@ TOOLS = ("bash", "curl", "git", "less", "node", "npm", "pip", "ps", "python", "p
 
 @pytest.fixture(scope="module")
 def client() -> docker.APIClient:
-    return connect()
+    return sdk()
 
 
 def run(client: docker.APIClient, script: str) -> str:
