@@ -7,7 +7,7 @@ import os
 import signal
 from collections.abc import Iterable
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
@@ -74,9 +74,12 @@ class Workbench(App[int]):
         self.clear_notifications()
         self.tell(f"Theme: {self._themes[self.theme].title}")
 
+    def get_default_screen(self) -> Screen[Any]:
+        """The bench."""
+        return BenchScreen(self.bench, self.opened)
+
     def on_mount(self) -> None:
-        """The bench, and an orderly end when the terminal goes (SPEC W8)."""
-        self.push_screen(BenchScreen(self.bench, self.opened))
+        """An orderly end when the terminal goes (SPEC W8)."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGHUP, signal.SIGTERM):
             try:

@@ -2,7 +2,7 @@
 
     python tests/bench/start.py [--runs 7]
 
-cold      no snapshot: clone, setup, snapshot, then as below (once, and again after each reset if --cold-runs says so)
+cold      no snapshot: clone, setup, snapshot, then as below (once)
 cached    process start of `fumehood exec` to the first command of the agent, from a snapshot
 floor     `docker run --rm --network none IMAGE true`
 
@@ -28,9 +28,8 @@ ENVIRONMENT = """name = "bench"
 [setup]
 script = "echo ready > /opt/ready"
 [agent]
-use = "command"
-command = ["true"]
 """
+TRUE = 'use = "command"\ncommand = ["true"]\n'
 
 
 def run(argv: list[str], **more: object) -> str:
@@ -38,10 +37,11 @@ def run(argv: list[str], **more: object) -> str:
     return subprocess.run(argv, check=True, stdout=subprocess.PIPE, text=True, **more).stdout  # type: ignore[call-overload,no-any-return]
 
 
-def make_project(folder: Path) -> None:
-    """A repository with one file and its environment."""
+def make_project(folder: Path, agent: str = TRUE, files: dict[str, str] | None = None) -> None:
+    """A repository with its environment, whose `[agent]` section is given, and `files`."""
     folder.mkdir()
-    (folder / "fumehood.toml").write_text(ENVIRONMENT)
+    for name, content in {"fumehood.toml": ENVIRONMENT + agent, **(files or {})}.items():
+        (folder / name).write_text(content)
     run(["git", "init", "-q", "-b", "main", str(folder)])
     run(["git", "-C", str(folder), "add", "-A"])
     author = ["-c", "user.name=bench", "-c", "user.email=bench@fumehood.invalid"]

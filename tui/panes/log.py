@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from textual import on
 from textual.app import ComposeResult
-from textual.widgets import Input
 
 from tui.live.feed import Feed
 from tui.panes.pane import Pane
@@ -29,20 +28,15 @@ class LogPane(Pane):
     NUMBER, NAME, GROUP = 4, "Log", "log"
 
     def compose(self) -> ComposeResult:
-        """Two bars, the log, the filter, the status."""
+        """Two bars, the log, the status; the filter comes when it is asked for."""
         yield Bar(widget_id="log-facts")
         yield Bar(widget_id="log-phases")
         yield LogView(widget_id="log-view")
-        yield Input(id="log-filter", placeholder="show only lines that contain …", compact=True, select_on_focus=False)
         yield Bar(widget_id="log-status")
 
     def on_mount(self) -> None:
-        """No filter yet, nothing blinks."""
-        super().on_mount()
+        """Nothing is open yet."""
         self.log_view.set_placeholder(*_EMPTY)
-        field = self.query_one(Input)
-        field.cursor_blink = False
-        field.display = False
 
     @property
     def view(self) -> LineView:
@@ -61,8 +55,7 @@ class LogPane(Pane):
 
     def show(self, feed: Feed | None) -> None:
         """Show another task."""
-        self.query_one(Input).value = ""
-        self.query_one(Input).display = False
+        self._remove_filter()
         self.log_view.show(feed)
         self.tick()
 
@@ -77,12 +70,14 @@ class LogPane(Pane):
         now = words.now()
         width = self.inside
         facts = tuple(task.facts(feed.state, feed.attempt))
+        place: tuple[Span, ...] = ((f"{self._place()} ", "muted"),)
         framed = not (self.screen.has_class("-narrow") or self.screen.has_class("zoomed"))
-        title: tuple[Span, ...] = () if framed else ((f" {task.title(feed.state)}", "strong"),)
-        self.query_one("#log-facts", Bar).show(Row(title or ((" ", ""), *facts), () if framed else facts))
+        title: tuple[Span, ...] = ((f" {task.title(feed.state)}", "strong"),)
+        head = Row(((" ", ""), *facts), place) if framed else Row(title, facts)
+        self.query_one("#log-facts", Bar).show(head)
         self.query_one("#log-phases", Bar).show(task.phases_row(feed.state, feed.attempt, now, width))
-        self.set_title(task.title(feed.state)[: max(10, width - 12)], note=self._place())
-        self.query_one("#log-status", Bar).show(Row(((f" {self._place()}", "muted"),)))
+        self.set_title(task.title(feed.state)[: max(10, width - 12)])
+        self.query_one("#log-status", Bar).show(Row(((" ", ""), *place)))
         self.log_view.refresh_running()
 
     def _place(self) -> str:
@@ -105,33 +100,36 @@ class LogPane(Pane):
 
     def open_filter(self) -> None:
         """Ask what to look for."""
+        from tui.widgets.filter import FilterField
+
         if self.feed is not None:
-            field = self.query_one(Input)
-            field.display = True
-            field.focus()
+            fields = self.query(FilterField)
+            if fields:
+                fields.first().focus()
+            else:
+                self.mount(FilterField(self.feed.filter), after="#log-view")
 
     def close_filter(self) -> bool:
         """Show everything again; False when there was no filter."""
-        field = self.query_one(Input)
-        if not field.display and not (self.feed and self.feed.filter):
+        if not self._remove_filter() and not (self.feed and self.feed.filter):
             return False
-        field.value = ""
-        field.display = False
-        self._set_filter("")
+        self.set_filter("")
         self.log_view.focus()
         return True
 
-    @on(Input.Changed)
-    def _filter_changed(self, event: Input.Changed) -> None:
-        self._set_filter(event.value)
+    def _remove_filter(self) -> bool:
+        found = self.query("#log-filter")
+        found.remove()
+        return bool(found)
 
-    @on(Input.Submitted)
-    def _filter_submitted(self) -> None:
-        if not self.query_one(Input).value:
-            self.query_one(Input).display = False
+    def filter_entered(self) -> None:
+        """Back to the log, the filter stays."""
+        if self.feed is not None and not self.feed.filter:
+            self._remove_filter()
         self.log_view.focus()
 
-    def _set_filter(self, text: str) -> None:
+    def set_filter(self, text: str) -> None:
+        """Show only what contains the text."""
         if self.feed is not None and text != self.feed.filter:
             self.feed.set_filter(text)
             self.log_view.take()

@@ -77,7 +77,7 @@ ACTIONS = (
     Action("help", ("question_mark",), "everywhere", "help", "Show every key, and which work here", True),
     Action("quit_bench", ("q", "ctrl+c"), "everywhere", "quit", "Leave; running tasks go on", True),
     Action("open_task", ("enter",), "tasks", "open", "Open this task and go to its log", True),
-    Action("next_environment", ("right_square_bracket",), "environment", "next", "Show the next one", True, by_screen=True),
+    Action("next_environment", ("right_square_bracket",), "environment", "next", "The next one", True, by_screen=True),
     Action("previous_environment", ("left_square_bracket",), "environment", "", "Show the one before", by_screen=True),
     Action("edit_environment", ("e",), "environment", "edit", "Open its file in $EDITOR", True, by_screen=True),
     Action("reload", ("r",), "environment", "reload", "Read the environment files again", True, by_screen=True),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from engine.environment.model import Environment
 from tui.present import words
 from tui.present.row import Row, Span, row, wrap
 from tui.present.text import clean, one_line
+
+if TYPE_CHECKING:
+    from engine.environment.model import Environment
 
 _KEY_CELLS = 11
 

@@ -67,6 +67,8 @@ def _segments(parts: tuple[Span, ...], palette: Palette, base: Style, tab: int) 
         text = clean(text).replace("\n", " ")
         if "\t" in text:
             text = _tabs_expanded(text, column, tab)
+        if not text:
+            continue
         column += cell_len(text)
         segments.append(Segment(text, base + (palette.style(role) if isinstance(role, str) else role)))
     return segments

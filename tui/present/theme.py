@@ -12,6 +12,7 @@ from typing import Any
 from rich.errors import StyleSyntaxError
 from rich.style import Style
 from rich.terminal_theme import TerminalTheme
+from textual.color import Color, ColorParseError
 from textual.theme import Theme
 
 from engine.data import themes_dir
@@ -142,6 +143,12 @@ def load(path: Path, known: dict[str, FumehoodTheme]) -> FumehoodTheme:
     for table, names, have in (("colours", COLOURS, set(colours)), ("styles", ROLES, set(styles))):
         if missing := [name for name in names if name not in have]:
             raise ThemeInvalid(f"{path}: [{table}] lacks {missing[0]!r}", 'add it, or say extends = "dark"')
+    for key, value in colours.items():
+        try:
+            Color.parse(value)
+        except ColorParseError as error:
+            hint = "write it as #rrggbb or ansi_NAME"
+            raise ThemeInvalid(f"{path}: [colours] {key} = {value!r} is not a colour", hint) from error
     name = str(data.get("name", path.stem))
     dark = bool(data.get("dark", base.dark if base else True))
     ansi = bool(data.get("ansi", base.ansi if base else False))
@@ -175,13 +182,9 @@ def load_all() -> tuple[dict[str, FumehoodTheme], list[EngineError]]:
     for path in [*shipped, *sorted((config_dir() / "themes").glob("*.toml"))]:
         try:
             theme = load(path, themes)
-            theme.textual().to_color_system().generate()
+            themes[theme.name] = theme
         except EngineError as error:
             problems.append(error)
-        except ValueError as error:
-            problems.append(ThemeInvalid(f"{path}: {error}", "write colours as #rrggbb or ansi_NAME"))
-        else:
-            themes[theme.name] = theme
     if not themes:
         raise ThemeInvalid("no theme can be used", "install fumehood again")
     return themes, problems

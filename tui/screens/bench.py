@@ -1,4 +1,4 @@
-"""The bench: tasks, environment and cache at the left, log and diff at the right; or one of them at a time."""
+"""The bench: what its panes show, how it keeps up with what happens, and what the user can have done."""
 
 from __future__ import annotations
 
@@ -6,196 +6,47 @@ import os
 import shlex
 import shutil
 import subprocess
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from textual import on
-from textual.app import ComposeResult
-from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical
 
-from engine.bench import Bench, EnvironmentEntry
+from engine.bench import Bench
 from engine.errors import EngineError
-from engine.tasks.model import TaskState
 from tui.panes.cache import CachePane
 from tui.panes.diff import DiffPane
 from tui.panes.environment import EnvironmentPane
-from tui.panes.log import LogPane
-from tui.panes.pane import Pane
-from tui.panes.tasks import TasksPane
-from tui.present import actions, pacing, task, words
-from tui.present.row import Span
-from tui.screens.confirm import Confirm
+from tui.present import pacing, task, words
+from tui.screens.draft import Draft
 from tui.screens.engine import EngineScreen
-from tui.screens.help import Help
-from tui.screens.new_task import Draft, NewTask
-from tui.widgets.bar import Bar, Choices
+from tui.screens.panes import PanesScreen
 from tui.widgets.line_view import LineView
 
 if TYPE_CHECKING:
     from tui.app import Workbench
 
-PANES = ("tasks", "environment", "cache", "log", "diff")
-_TABS = {"tasks": "Tasks", "environment": "Env", "cache": "Cache", "log": "Log", "diff": "Diff"}
 
-
-class BenchScreen(EngineScreen):
+class BenchScreen(PanesScreen):
     """Everything of one bench; what it shows of tasks is read from their journals alone."""
 
-    CSS_PATH = "bench.tcss"
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (120, "-wide"), (180, "-huge")]
-    BINDINGS: ClassVar[list[BindingType]] = actions.bindings("everywhere")
-
     def __init__(self, bench: Bench, task_id: str | None = None) -> None:
-        super().__init__(bench)
-        self.entries: list[EnvironmentEntry] = []
-        self.entry_number = 0
+        super().__init__(bench, "log" if task_id else "tasks")
         self.wanted = task_id or ""
-        self.current = "log" if task_id else "tasks"
         self._pace = pacing.Pace()
-        self._patch_of: tuple[str, int, float] | None = None
-
-    def compose(self) -> ComposeResult:
-        """Head, tabs, panes, keys."""
-        yield Bar(widget_id="head")
-        yield Choices(widget_id="tabs")
-        with Horizontal(id="panes"):
-            with Vertical(id="left"):
-                yield TasksPane()
-                yield EnvironmentPane()
-                yield CachePane()
-            with Vertical(id="right"):
-                yield LogPane()
-                yield DiffPane()
-        yield Choices(widget_id="keys")
+        self._patch_of: tuple[str, int, float, str] | None = None
 
     def on_mount(self) -> None:
         """Read what there is, in threads; the screen is there at once."""
         self.focus_pane(self.current)
         self.query_one(DiffPane).show(None, None)
-        self.refresh_bars()
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        # After the first paint: what is read here must not delay it.
         self.read_tasks(check=True)
         self.read_environments()
         self.set_interval(pacing.FAST, self.tick)
 
-    # Panes
-
-    @property
-    def tasks_pane(self) -> TasksPane:
-        """Pane 1."""
-        return self.query_one(TasksPane)
-
-    @property
-    def log_pane(self) -> LogPane:
-        """Pane 4."""
-        return self.query_one(LogPane)
-
-    def focus_pane(self, name: str) -> None:
-        """Go to a pane; where only one is shown at a time, show it."""
-        pane = self.query_one(f"#{name}", Pane)
-        self._mark_current(pane)
-        pane.view.focus()
-        self.refresh_bars()
-
-    def on_descendant_focus(self) -> None:
-        """The footer names what the keys do where the focus is now, also when the mouse put it there."""
-        focused = self.focused
-        pane = next((n for n in focused.ancestors_with_self if isinstance(n, Pane)), None) if focused else None
-        if pane is not None and self.current != pane.GROUP:
-            self._mark_current(pane)
-        self.refresh_bars()
-
-    def _mark_current(self, pane: Pane) -> None:
-        self.current = pane.GROUP
-        for other in self.query(Pane):
-            other.set_class(other is pane, "current")
-        for side in ("#left", "#right"):
-            column = self.query_one(side)
-            column.set_class(pane.parent is column, "current")
-
-    def on_resize(self) -> None:
-        """Bars are cut to the new width."""
-        self.call_after_refresh(self.refresh_bars)
-        self.call_after_refresh(self.log_pane.tick)
-
-    def refresh_bars(self) -> None:
-        """Head, tabs and keys; painted only where they read differently."""
-        entry = self.entry
-        state = self.state
-        place = ""
-        if state is not None and state.branch:
-            place = f"{state.branch[:40]}@{state.base_sha[:7]}" if state.base_sha else state.branch[:40]
-        states = self.board.newest_first()
-        head = task.head_row(entry.name if entry else "", place, states)
-        self.query_one("#head", Bar).show(head)
-        tabs = [(f"pane_{n}", self._tab(n, name)) for n, name in enumerate(PANES, 1)]
-        self.query_one("#tabs", Choices).show_parts(tabs)
-        keys: list[tuple[str, list[Span]]] = []
-        for action in [*actions.of(self.current), *actions.of("everywhere")]:
-            if action.hint and not self.why_not(action.id):
-                keys.append((action.id, [(f" {action.key}", "key"), (f" {action.label} ", "muted")]))
-        self.query_one("#keys", Choices).show_parts(keys)
-
-    def _tab(self, number: int, name: str) -> list[Span]:
-        here = name == self.current
-        return [(f" {number}", "key" if here else "muted"), (f" {_TABS[name]} ", "strong cursor" if here else "muted")]
-
-    @on(Choices.Chosen)
-    def _chosen(self, event: Choices.Chosen) -> None:
-        self.perform(event.part)
-
-    def perform(self, action_id: str) -> None:
-        """Do an action of the registry, where it belongs."""
-        action = next(action for action in actions.ACTIONS if action.id == action_id)
-        target: Any = self
-        if action.group == "list":
-            target = self.query_one(f"#{self.current}", Pane).view
-        elif action.group != "everywhere":
-            self.focus_pane(action.group)
-            target = self if action.by_screen else self.query_one(f"#{action.group}", Pane).view
-        getattr(target, f"action_{action_id}")()
-
-    # What can be done now
-
-    @property
-    def entry(self) -> EnvironmentEntry | None:
-        """The environment that is shown."""
-        return self.entries[self.entry_number] if self.entry_number < len(self.entries) else None
-
-    @property
-    def state(self) -> TaskState | None:
-        """The task that is shown."""
-        feed = self.log_pane.feed
-        return feed.state if feed else None
-
-    def why_not(self, action_id: str) -> str:
-        """Why an action does nothing here; empty when it works."""
-        state, entry = self.state, self.entry
-        usable = entry is not None and entry.environment is not None
-        match action_id:
-            case "cancel_task" if state is None or state.finished:
-                return "no running task is open"
-            case "apply" if state is None or state.status != "ready":
-                return "the open task has no result to apply"
-            case "new_task" | "reset_cache" | "refresh_cache" if not usable:
-                return "there is no usable environment"
-            case "edit_environment" if entry is None:
-                return "there is no environment file"
-            case "next_environment" | "previous_environment" if len(self.entries) < 2:
-                return "there is only one environment"
-            case "open_task" if not self.board.states:
-                return "there is no task"
-            case "next_attempt" if state is None or len(state.attempts) < 2:
-                return "the task has one attempt"
-            case "toggle" | "filter" | "next_failure" | "previous_failure" | "toggle_all" if state is None:
-                return "no task is open"
-            case "next_hunk" | "previous_hunk" | "next_file" | "previous_file" | "toggle_files" if not self._has_diff:
-                return "there is no diff"
-            case _:
-                return ""
-
-    @property
-    def _has_diff(self) -> bool:
-        return self.query_one(DiffPane).diff_view.row_count() > 0
+    # Answers of the engine
 
     @on(EngineScreen.TasksRead)
     def _tasks_read(self) -> None:
@@ -231,13 +82,13 @@ class BenchScreen(EngineScreen):
             stamp = path.stat().st_mtime
         except OSError:
             stamp = 0.0
-        key = (feed.state.id, feed.attempt, stamp)
-        if key != self._patch_of:
-            self._patch_of = key
-            if stamp:
-                self.read_patch(feed.state.id, feed.attempt)
-                return
-        if not stamp:
+        key = (feed.state.id, feed.attempt, stamp, "" if stamp else feed.state.status)
+        if key == self._patch_of:
+            return
+        self._patch_of = key
+        if stamp:
+            self.read_patch(feed.state.id, feed.attempt)
+        else:
             self.query_one(DiffPane).show(None, feed.state)
 
     @on(EngineScreen.Patched)
@@ -324,56 +175,6 @@ class BenchScreen(EngineScreen):
 
     # Actions
 
-    def action_pane_1(self) -> None:
-        """Go to the tasks."""
-        self.focus_pane("tasks")
-
-    def action_pane_2(self) -> None:
-        """Go to the environment."""
-        self.focus_pane("environment")
-
-    def action_pane_3(self) -> None:
-        """Go to the cache."""
-        self.focus_pane("cache")
-
-    def action_pane_4(self) -> None:
-        """Go to the log."""
-        self.focus_pane("log")
-
-    def action_pane_5(self) -> None:
-        """Go to the diff."""
-        self.focus_pane("diff")
-
-    def action_next_pane(self) -> None:
-        """Go to the next pane."""
-        self.focus_pane(PANES[(PANES.index(self.current) + 1) % len(PANES)])
-
-    def action_previous_pane(self) -> None:
-        """Go to the pane before."""
-        self.focus_pane(PANES[PANES.index(self.current) - 1])
-
-    def action_zoom(self) -> None:
-        """Give the pane the whole screen, or take it back."""
-        self._zoom(not self.has_class("zoomed"))
-
-    def action_unzoom(self) -> None:
-        """Show all panes."""
-        self._zoom(False)
-
-    def _zoom(self, zoomed: bool) -> None:
-        self.set_class(zoomed, "zoomed")
-        self.call_after_refresh(self.focus_pane, self.current)
-        self.call_after_refresh(self.log_pane.tick)
-
-    def action_back(self) -> None:
-        """Out of what is innermost: filter, zoom, pane."""
-        if self.log_pane.close_filter():
-            return
-        if self.has_class("zoomed"):
-            self._zoom(False)
-        else:
-            self.focus_pane("tasks")
-
     def action_filter(self) -> None:
         """Filter the log."""
         self.focus_pane("log")
@@ -414,11 +215,14 @@ class BenchScreen(EngineScreen):
             with self.app.suspend():
                 subprocess.run([*shlex.split(editor), str(self.entry.path)], check=False)
         except (OSError, ValueError) as error:
-            self.tell_fault(EngineError(f"the editor {editor!r} does not start: {error}", "set EDITOR to one that does"))
+            fault = EngineError(f"the editor {editor!r} does not start: {error}", "set EDITOR to one that does")
+            self.tell_fault(fault)
         self.read_environments()
 
     def action_help(self) -> None:
         """Show every key."""
+        from tui.screens.help import Help
+
         self.app.push_screen(Help(self.current, self.why_not))
 
     def action_palette(self) -> None:
@@ -439,6 +243,8 @@ class BenchScreen(EngineScreen):
         if not usable:
             self.tell_fault(EngineError(self.why_not("new_task"), "make one: fumehood env init"))
             return
+        from tui.screens.new_task import NewTask
+
         first = usable.index(self.entry) if self.entry in usable else 0
         self.app.push_screen(NewTask(usable, first, self.draft), self._start)
 
@@ -480,6 +286,8 @@ class BenchScreen(EngineScreen):
                   lambda: self.do(lambda: self.bench.apply(state.id, attempt), ""))  # fmt: skip
 
     def _ask(self, question: str, consequence: str, verb: str, then: Any) -> None:
+        from tui.screens.confirm import Confirm
+
         def answered(yes: bool | None) -> None:
             if yes:
                 then()

@@ -15,7 +15,7 @@ from engine.tasks.model import TaskState
 from tui.live.feed import Board, Feed
 from tui.present import patch
 from tui.present.patch import PatchIndex
-from tui.screens.new_task import Draft
+from tui.screens.draft import Draft
 
 
 class EngineScreen(Screen[None]):

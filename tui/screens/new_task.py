@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -15,19 +14,8 @@ from textual.widgets import Input, Static, TextArea
 from engine.bench import EnvironmentEntry
 from engine.environment.model import AGENTS
 from tui.present.text import content
+from tui.screens.draft import Draft
 from tui.widgets.choice import Choice
-
-
-@dataclass(slots=True)
-class Draft:
-    """What was written so far; kept when the dialog is left, `go` when the task is to be started."""
-
-    prompt: str = ""
-    branch: str = ""
-    agent: str = ""
-    attempts: int = 1
-    entry: EnvironmentEntry | None = None
-    go: bool = False
 
 
 class NewTask(ModalScreen[Draft]):
