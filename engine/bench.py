@@ -93,11 +93,13 @@ class Bench:
 
         Raises:
             UsageError: the agent, the number of attempts or the prompt is unusable.
+            DockerUnavailable: no container engine answers.
         """
         import time
 
         from engine.agents import agent as agent_named
         from engine.agents import agent_settings
+        from engine.containers.endpoint import connect
         from engine.tasks import detach
         from engine.tasks import events as ev
         from engine.tasks.journal import Journal
@@ -109,6 +111,7 @@ class Bench:
         if missing:
             raise UsageError(f"agent {agent} cannot start: {'; '.join(missing)}")
         _refuse_unsupported(environment)
+        connect()
         if not 1 <= attempts <= 4:
             raise UsageError(f"--attempts {attempts} is out of range", "use 1 to 4")
         if not prompt.strip():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -52,12 +53,13 @@ def _context_url() -> str:
             return ""
     if not name or name == "default":
         return ""
-    from docker.context import ContextAPI
-
-    context = ContextAPI.get_context(name)
-    if context is None:
-        raise DockerUnavailable(f"docker context {name!r} does not exist", "choose one with `docker context use`")
-    return str(context.Host)
+    meta = folder / "contexts/meta" / hashlib.sha256(name.encode()).hexdigest() / "meta.json"
+    try:
+        return str(json.loads(meta.read_text())["Endpoints"]["docker"]["Host"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DockerUnavailable(
+            f"docker context {name!r} does not exist or is damaged", "choose one with `docker context use`"
+        ) from error
 
 
 def connect(timeout: float = 120.0) -> Api:

@@ -1,0 +1,112 @@
+"""Patches as git writes them: files, hunks, numbers, and what is beside the lines."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tui.present import patch
+from tui.present.diff import file_row, line_row, title
+from tui.present.highlight import highlight
+
+
+def git(folder: Path, *words: str) -> bytes:
+    return subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True).stdout
+
+
+@pytest.fixture
+def found(tmp_path: Path) -> patch.PatchIndex:
+    """A real patch with everything in it that a repository can hold."""
+    work = tmp_path / "work"
+    work.mkdir()
+    git(work, "init", "-q")
+    (work / "query.sql").write_bytes(b"a\nb\n-- old\nd\n")
+    (work / "data.bin").write_bytes(b"\0\1bin")
+    (work / "run.sh").write_bytes(b"#!/bin/sh\n")
+    (work / "moved.txt").write_bytes(b"x\n" * 9)
+    (work / "gone").write_bytes(b"gone\n")
+    git(work, "add", "-A")
+    git(work, "commit", "-qm", "1")
+    (work / "query.sql").write_bytes(b"a\nB\n++ new\nd")
+    (work / "data.bin").write_bytes(b"\0\2other")
+    (work / "run.sh").chmod(0o755)
+    git(work, "mv", "moved.txt", "new name é.txt")
+    git(work, "rm", "-q", "gone")
+    (work / "tab\tnl\n.py").write_bytes("acc\u202eevil = 1\r\n".encode())
+    git(work, "add", "-A")
+    path = tmp_path / "diff.patch"
+    path.write_bytes(git(work, "diff", "--binary", "--cached", "-M"))
+    return patch.index(path)
+
+
+def test_files(found: patch.PatchIndex) -> None:
+    facts = {file.path: (file.status, file.added, file.removed, file.binary) for file in found.files}
+    assert facts == {
+        "data.bin": ("M", 0, 0, True),
+        "query.sql": ("M", 3, 3, False),
+        "gone": ("D", 0, 1, False),
+        "new name é.txt": ("R", 0, 0, False),
+        "run.sh": ("T", 0, 0, False),
+        "tab\tnl\n.py": ("A", 1, 0, False),
+    }
+    notes = {file.path: file.notes for file in found.files}
+    assert notes["run.sh"] == ["mode 100644 → 100755"]
+    assert notes["new name é.txt"] == ["renamed from moved.txt"]
+    assert [file.hidden for file in found.files] == [False] * 5 + [True]
+    assert (found.added, found.removed) == (4, 4)
+    assert "".join(text for text, _ in title(found)) == "6 files +4 −4"
+
+
+def test_lines_that_look_like_headers_are_lines(found: patch.PatchIndex) -> None:
+    lines = found.read(0, len(found.kinds))
+    assert found.kinds[lines.index(b"--- old")] == patch.REMOVED
+    assert found.kinds[lines.index(b"+++ new")] == patch.ADDED
+    assert patch.NO_NEWLINE in found.kinds
+
+
+def test_numbers_and_jumps(found: patch.PatchIndex) -> None:
+    lines = found.read(0, len(found.kinds))
+    row = lines.index(b"+++ new")
+    assert (found.new[row], found.files[found.file_at(row)].path) == (3, "query.sql")
+    first = found.hunks[0]
+    assert found.next_hunk(0, 1) == first
+    assert found.next_hunk(found.hunks[1], -1) == first
+    assert found.next_hunk(first, -1) == first
+    assert found.hunk_range(row) == (first, first + 9)
+
+
+def test_rows_show_what_is_hidden(found: patch.PatchIndex) -> None:
+    row = next(n for n, kind in enumerate(found.kinds) if kind == patch.ADDED and found.file_at(n) == 5)
+    shown = "".join(text for text, _ in line_row(found, row, "+x\r", [("x", "")]).left)
+    assert shown.endswith("+ x␍")
+    assert any("invisible" in note for note in found.notes.values())
+    names = ["".join(text for text, _ in file_row(file).left) for file in found.files]
+    assert any("tab␉nl␊.py" in name for name in names)
+
+
+def test_what_is_no_patch_has_no_files(tmp_path: Path) -> None:
+    path = tmp_path / "diff.patch"
+    for data in (b"", b"hello\n", b"\0" * 1000, b"diff --git ", b"diff --git a/x b/x\n@@ nonsense\n", b"\ndiff --git \n"):
+        path.write_bytes(data)
+        assert patch.index(path).hunks.tolist() == []
+
+
+def test_a_large_patch(tmp_path: Path) -> None:
+    path = tmp_path / "diff.patch"
+    hunk = b"@@ -1,15 +1,15 @@ def x\n" + b" same\n" * 10 + b"-old\n+new\n" * 5
+    path.write_bytes(b"".join(b"diff --git a/f%d.py b/f%d.py\n--- a/f%d.py\n+++ b/f%d.py\n" % (n, n, n, n) + hunk for n in range(3000)))
+    found = patch.index(path)
+    assert (len(found.files), found.added, found.removed) == (3000, 15_000, 15_000)
+    assert found.read(len(found.kinds) - 1, len(found.kinds)) == [b"+new"]
+
+
+def test_colours_change_no_text() -> None:
+    lines = ["def f(a):", '    """one', "    two\"\"\"", "    return 'x' # done", ""]
+    spans = highlight(lines, "src/f.py")
+    assert ["".join(text for text, _ in line) for line in spans] == lines
+    assert ("def", "keyword") in spans[0]
+    assert spans[1][-1][1] == "string"
+    assert highlight(["\x00\ud800", "x" * 500], "f.py") == [[("\x00\ud800", "")], [("x" * 500, "")]]
+    assert highlight(["a"], "no-such-kind.zzz") == [[("a", "")]]
