@@ -39,7 +39,7 @@ def test_what_is_cut_says_so_and_the_right_end_stays() -> None:
 
 def test_sideways_keeps_the_numbers() -> None:
     line = Row((("12 ", ""), ("0123456789", "")), fixed=3)
-    assert paint(line, 8, PALETTE, Style.null(), shift=4).text == "12 456… "[:7] + "…" or True
+    assert paint(line, 8, PALETTE, Style.null(), shift=4).text == "12 4567…"
     assert paint(line, 20, PALETTE, Style.null(), shift=4).text.startswith("12 456789")
 
 
@@ -127,7 +127,7 @@ def test_task_rows() -> None:
 def test_phases_keep_the_running_one_in_sight() -> None:
     events = [ev.PhaseFinished(phase=p, status="done", seconds=1.0) for p in ("clone", "setup", "snapshot", "checkout")]  # type: ignore[arg-type]
     state = fold("a", [*events, ev.PhaseStarted(phase="agent", ts=100.0)])
-    wide, narrow = (text_of(task.phases_row(state, 1, 141.0, width)) for width in (100, 34))
+    wide, narrow = (text_of(task.phases_row(state, 1, 141.0, width)) for width in (100, 40))
     assert wide == " clone 1.0s ▸ setup 1.0s ▸ snapshot 1.0s ▸ checkout 1.0s ▸ agent 0:41 ●"
     assert narrow == " … ▸ checkout 1.0s ▸ agent 0:41 ●"
 

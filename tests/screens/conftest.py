@@ -1,0 +1,89 @@
+"""A bench on recorded tasks: a real engine front desk, journals on disk, no container engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from engine.bench import Bench, EnvironmentEntry
+from engine.cache.decision import Explanation, Snapshot
+from engine.cache.key import Key
+from engine.environment.model import Environment
+from engine.errors import UsageError
+from engine.state import state_dir
+from engine.tasks.model import TaskState
+from tests.screens import recorded
+from tui.app import Workbench
+from tui.present import words
+
+
+class RecordedBench(Bench):
+    """The real bench, but nothing is started and the cache answers without a container engine."""
+
+    def __init__(self, cwd: Path) -> None:
+        super().__init__(cwd)
+        self.calls: list[tuple[object, ...]] = []
+
+    def start(self, environment: Environment, prompt: str, *, branch: str = "", agent: str = "", attempts: int = 1,
+              supervisor: object = None) -> str:  # fmt: skip
+        self.calls.append(("start", environment.name, prompt, branch, agent, attempts))
+        if agent == "codex":
+            raise UsageError("unknown agent 'codex'", "known agents: replay, command")
+        recorded.running("new222", start=words.now())
+        return "new222"
+
+    def cancel(self, reference: str) -> TaskState:
+        self.calls.append(("cancel", reference))
+        return self.task(reference)
+
+    def cache_explain(self, environment: Environment) -> Explanation:
+        key = Key("d", {}, {})
+        snapshot = Snapshot("sha256:aa", environment.id, environment.name, key, 0.0, "4f2c91e", 12.6, 1_214_000_000)
+        reason = "nothing it depends on changed · age 4h12m"
+        return Explanation("hit", reason, "d", (), 15120.0, 28080.0, snapshot)
+
+    def cache_reset(self, environment: Environment) -> str:
+        self.calls.append(("reset", environment.name))
+        return f"{environment.name}: 1 snapshot removed"
+
+    def entry(self) -> EnvironmentEntry:
+        """The one environment."""
+        return self.environments()[0]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout with an environment file, as the current folder."""
+    folder = tmp_path / "web"
+    folder.mkdir()
+    (folder / "fumehood.toml").write_text(recorded.ENVIRONMENT)
+    (folder / "replay.json").write_text('[{"final": "ok"}]')
+    (folder / ".git").mkdir()
+    (folder / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def bench(project: Path) -> RecordedBench:
+    """A bench in that checkout."""
+    return RecordedBench(project)
+
+
+@pytest.fixture
+def app(bench: RecordedBench) -> Callable[..., Workbench]:
+    """Makes a workbench on that bench."""
+    return lambda task=None: Workbench(bench, task)
+
+
+@pytest.fixture
+def still_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Screens show the recorded time: 42 seconds after the running task's last event."""
+    monkeypatch.setattr(words, "now", lambda: recorded.START + 3600 + 62)
+
+
+def task_folders() -> list[str]:
+    """The ids on disk."""
+    return sorted(path.name for path in (state_dir() / "tasks").iterdir())
