@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from engine.agents import agent as agent_named
 from engine.agents import agent_settings
-from engine.containers.container import Boot, Container, create
+from engine.containers.container import Boot, Container
 from engine.errors import NetworkError, PhaseFailed
 from engine.repository import into
 from engine.tasks import events as ev
@@ -28,19 +28,18 @@ if TYPE_CHECKING:
 _LATER = ("engine.agents.drive", "engine.repository.out", "engine.repository.diff")
 
 
-def attempt(work: Work, base: Base, run: int) -> Ended:
-    """Run one attempt to its result: how the agent ended.
+def attempt(work: Work, base: Base, container: Container, run: int) -> Ended:
+    """Run one attempt in its container, which is created and not started, to its result: how the agent ended.
 
     Raises:
         PhaseFailed, Cancelled: the attempt has no result.
     """
     agent = agent_named(work.spec.agent)
-    with phase(work.recorder, "resume", run):
-        container = create(work.api, work.container_spec(base.image, "task", run, boots=True))
-        boot = Boot(container)
-        leftovers = _start(work, container)
     keep = False
     try:
+        with phase(work.recorder, "resume", run):
+            boot = Boot(container)
+            leftovers = _start(work, container)
         _checkout(work, boot, base, run)
         if _maintenance(work, container, run):
             leftovers = container.get(into.LEFTOVERS)
@@ -136,7 +135,7 @@ def _agent(work: Work, container: Container, agent: Agent, run: int) -> Ended:
     from engine.agents.base import Ended, Job
     from engine.agents.drive import ContainerTerminal, drive
 
-    settings = work.environment.agent
+    limit = work.environment.agent.timeout
     with phase(work.recorder, "agent", run), _agent_network(work, container, run) as variables:
         started = time.monotonic()
         where = agent.capabilities.where
@@ -144,14 +143,16 @@ def _agent(work: Work, container: Container, agent: Agent, run: int) -> Ended:
         job = Job(
             prompt=work.spec.prompt,
             workdir=work.workdir,
-            terminal=ContainerTerminal(container, work.stop, variables),
+            terminal=ContainerTerminal(container, work.stop.event, variables),
             home=work.folder / "agent",
             environment_dir=work.environment.directory,
             settings=agent_settings(work.environment),
         )
         ended, limited = Ended("failed", reason="the container went away"), False
         try:
-            ended, limited = drive(agent, job, work.recorder, run=run, time_limit=settings.timeout, stop=work.stop)
+            ended, limited = drive(
+                agent, job, work.recorder, run=run, time_limit=limit, stop=work.stop.event
+            )
         finally:
             _finished(work, ended, limited, run, time.monotonic() - started)
         if limited:
@@ -173,13 +174,13 @@ def _agent_network(work: Work, container: Container, run: int) -> Iterator[Mappi
 
 
 def _finished(work: Work, ended: Ended, limited: bool, run: int, seconds: float) -> None:
-    stopped = work.stop.is_set()
+    stopped = work.stop.event.is_set()
     if ended.answer:
         work.recorder.emit(ev.Message(text=ended.answer, final=True, run=run))
     work.recorder.emit(
         ev.RunFinished(
             status="stopped" if stopped else "limit" if limited else ended.status,
-            reason=work.stop_reason if stopped else ended.reason,
+            reason=work.stop.reason if stopped else ended.reason,
             answer=ended.answer,
             session=ended.session,
             seconds=round(seconds, 3),

@@ -47,7 +47,7 @@ def base_image(work: Work) -> str:
     work.recorder.emit(ev.Notice(level="info", text=f"pulling image {name}"))
 
     def progress(line: str) -> None:
-        work.check_stop()
+        work.stop.check()
         work.recorder.emit(ev.Notice(level="info", text=f"pull {line}"))
 
     return images.pull(work.api, name, progress)
@@ -95,7 +95,7 @@ class _Waiting:
             text = "waiting for another task that is setting this environment up"
             self._work.recorder.emit(ev.Notice(level="info", text=text))
         self.waited = True
-        self._work.check_stop()
+        self._work.stop.check()
 
 
 def _tell(work: Work, decision: Explanation) -> None:
@@ -123,7 +123,7 @@ def _build(work: Work, image_id: str, key: Key, decision: Explanation) -> Base:
     started = time.monotonic()
     with phase(work.recorder, "clone"):
         checkout = work.checkout
-        work.check_stop()
+        work.stop.check()
         container = create(
             work.api,
             work.container_spec(image_id, "setup", 1, (Mount(checkout.mirror.git_dir, MIRROR),)),

@@ -40,12 +40,12 @@ def run_script(
         work.recorder.output(name, stream, data)
 
     argv = ("bash", "-c", RUN_SCRIPT, "fumehood", path, work.workdir)
-    ended = container.exec(argv, sink, env={**env, "BASH_ENV": ""}, timeout=timeout, stop=work.stop)
+    ended = container.exec(argv, sink, env={**env, "BASH_ENV": ""}, timeout=timeout, stop=work.stop.event)
     if ended.code is None:
         work.recorder.command_finished(name, None, "timeout" if ended.timed_out else "killed")
     else:
         work.recorder.command_finished(name, ended.code)
-    work.check_stop()
+    work.stop.check()
     if ended.code != 0:
         raise PhaseFailed(phase, _why(phase, ended, timeout), ended.code, work.recorder.last_lines(name))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 import traceback
 from collections.abc import Callable
@@ -14,13 +13,17 @@ from engine.state import Lock
 from engine.tasks import events as ev
 from engine.tasks.journal import Journal
 from engine.tasks.recorder import Recorder
-from engine.tasks.spec import CANCEL, LOCK, TaskSpec, load
+from engine.tasks.recovery import remove_containers
+from engine.tasks.spec import LOCK, TaskSpec, load
+from engine.tasks.stop import Stop
 
 if TYPE_CHECKING:
+    from engine.containers.container import Container
     from engine.environment.model import Environment
+    from engine.tasks.prepare import Base
+    from engine.tasks.work import Work
 
 LOG = "supervisor.log"
-_TICK = 0.05
 
 
 def supervise(folder: Path, environment: Environment | None = None) -> None:
@@ -36,7 +39,7 @@ def supervise(folder: Path, environment: Environment | None = None) -> None:
     spec = load(folder)
     journal = Journal(folder)
     recorder = Recorder(folder, journal)
-    stop = _Stop(folder, recorder)
+    stop = Stop(folder, tick=recorder.flush, force=lambda: remove_containers(spec.id))
     try:
         recorder.emit(ev.TaskStatus(status="in_progress"))
         status, reason = _run(spec, environment, recorder, stop)
@@ -51,43 +54,8 @@ def supervise(folder: Path, environment: Environment | None = None) -> None:
     lock.release()
 
 
-class _Stop:
-    """Watches for the user's request to cancel, and keeps the journal of a quiet command up to date."""
-
-    def __init__(self, folder: Path, recorder: Recorder) -> None:
-        self.event = threading.Event()
-        self.reason = ""
-        self.status: ev.Status = "cancelled"
-        self._ended = threading.Event()
-        self._request = folder / CANCEL
-        self._recorder = recorder
-        self._thread = threading.Thread(target=self._watch, name="stop", daemon=True)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_signal)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        self._thread.start()
-
-    def _on_signal(self, number: int, _frame: object) -> None:
-        self.status, self.reason = "interrupted", f"the supervisor was told to end ({signal.Signals(number).name})"
-        self.event.set()
-
-    def _watch(self) -> None:
-        while not self._ended.wait(_TICK):
-            self._recorder.flush()
-            if not self.event.is_set() and self._request.exists():
-                self.reason = "cancelled by the user"
-                self.event.set()
-
-    def end(self) -> None:
-        """Stop watching."""
-        self._ended.set()
-        self._thread.join()
-
-
-def _run(spec: TaskSpec, environment: Environment | None, recorder: Recorder, stop: _Stop) -> tuple[ev.Status, str]:
+def _run(spec: TaskSpec, environment: Environment | None, recorder: Recorder, stop: Stop) -> tuple[ev.Status, str]:
     """The way of a task; returns its last status and why."""
-    from engine.tasks.recovery import remove_containers
-
     clean_up: list[Callable[[], object]] = []
     try:
         completed, reason = _work(spec, environment, recorder, stop, clean_up)
@@ -112,7 +80,7 @@ def _work(
     spec: TaskSpec,
     environment: Environment | None,
     recorder: Recorder,
-    stop: _Stop,
+    stop: Stop,
     clean_up: list[Callable[[], object]],
 ) -> tuple[bool, str]:
     """Prepare the snapshot, run the attempts; whether one completed, and why not."""
@@ -121,13 +89,12 @@ def _work(
     from engine.environment.load import load as load_environment
     from engine.repository.source import Source
     from engine.tasks.attempt import attempt
-    from engine.tasks.prepare import prepare
     from engine.tasks.work import Work
 
     environment = environment or load_environment(Path(spec.environment))
     source = Source.from_url(environment.repository.url, environment.path.parent)
-    work = Work(spec, environment, source, recorder, connect(), stop.event)
-    base = prepare(work)
+    work = Work(spec, environment, source, recorder, connect(), stop)
+    base, containers = _start_from_snapshot(work)
     if not base.kept:
         from engine.containers import images
 
@@ -136,7 +103,7 @@ def _work(
 
     def one(run: int) -> None:
         try:
-            outcomes.append(attempt(work, base, run))
+            outcomes.append(attempt(work, base, containers[run - 1], run))
         except Exception as error:
             outcomes.append(error)
 
@@ -153,3 +120,23 @@ def _work(
         if isinstance(outcome, Exception):
             raise outcome
     return False, f"the agent failed: {ended[0].reason}" if ended[0].reason else "the agent failed"
+
+
+def _start_from_snapshot(work: Work) -> tuple[Base, list[Container]]:
+    """The snapshot, and a container of it for each attempt: from here on nobody can remove the snapshot.
+
+    A cache reset or another task's new snapshot may remove it in between; then it is looked for again (SPEC C4).
+    """
+    from engine.containers.container import ImageGone, create
+    from engine.tasks.prepare import prepare
+
+    runs = range(1, work.spec.attempts + 1)
+    for _ in range(3):
+        base = prepare(work)
+        try:
+            return base, [create(work.api, work.container_spec(base.image, "task", run, boots=True)) for run in runs]
+        except ImageGone:
+            text = "the snapshot was removed at this moment; looking for it again"
+            work.recorder.emit(ev.Notice(level="info", text=text))
+            remove_containers(work.spec.id)
+    raise ContainerError("the snapshot is removed again and again", "is something pruning docker's images?")

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from engine.cache.snapshots import owner
 from engine.containers.api import Api
 from engine.containers.container import Limits, Mount, Spec
-from engine.errors import Cancelled
 from engine.tasks.recorder import Recorder
 from engine.tasks.spec import TaskSpec
+from engine.tasks.stop import Stop
 
 if TYPE_CHECKING:
     from engine.environment.model import Environment
@@ -33,15 +33,14 @@ class Checkout:
 
 @dataclass(slots=True)
 class Work:
-    """One task at work. `stop` is set when the user cancels or the process is told to end."""
+    """One task at work."""
 
     spec: TaskSpec
     environment: Environment
     source: Source
     recorder: Recorder
     api: Api
-    stop: threading.Event
-    stop_reason: str = ""
+    stop: Stop
     _fetched: Future[Checkout] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -60,11 +59,6 @@ class Work:
         """Where scripts and agents work: the folder of the repository that the environment names."""
         below = self.source.subdirectory
         return f"{self.repository_dir}/{below}" if below else self.repository_dir
-
-    def check_stop(self) -> None:
-        """Raise Cancelled when the task was told to end."""
-        if self.stop.is_set():
-            raise Cancelled("the task was told to end")
 
     def fetch(self) -> None:
         """Bring the mirror up to date and find the commits, beside whatever else is done meanwhile; once."""
@@ -89,7 +83,7 @@ class Work:
         from engine.repository.mirror import Mirror
 
         mirror = Mirror(self.source)
-        mirror.update()
+        mirror.update(while_waiting=self.stop.check)
         default_branch = self.environment.repository.default_branch
         default = mirror.resolve(None, default_branch)
         target = mirror.resolve(self.spec.branch, default_branch) if self.spec.branch else default

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -104,8 +106,6 @@ def test_many_starts_at_once_set_up_once(lab: Lab) -> None:
     folder = lab.project("many", environment("sleep 1; date +%N > /opt/when", command="cat /opt/when", name="many"))
     argv = [sys.executable, "-m", "tui.cli", "exec", "--env", str(folder), "--wait", "--json", "go"]
     running = [subprocess.Popen(argv, env=lab.variables, stdout=subprocess.PIPE, text=True) for _ in range(5)]
-    import json
-
     states = [json.loads(process.communicate(timeout=240)[0]) for process in running]
     assert [state["status"] for state in states] == ["ready"] * 5
     assert sorted(state["cache"]["result"] for state in states) == ["hit"] * 4 + ["miss"]
@@ -122,3 +122,22 @@ def test_an_environment_without_cache_keeps_nothing(lab: Lab) -> None:
         ["docker", "images", "-q", "--filter", "reference=fumehood/off-*"], check=True, capture_output=True, text=True
     )
     assert found.stdout == ""
+
+
+def test_resets_while_tasks_start_break_none_of_them(lab: Lab) -> None:
+    folder = lab.project("storm", environment("true", command="echo fine", name="storm"))
+    lab.task(folder)
+    done = threading.Event()
+
+    def reset() -> None:
+        while not done.is_set():
+            lab.run("cache", "reset", "--env", str(folder))
+
+    thread = threading.Thread(target=reset)
+    thread.start()
+    try:
+        states = [lab.task(folder) for _ in range(4)]
+    finally:
+        done.set()
+        thread.join()
+    assert [state["status"] for state in states] == ["ready"] * 4, [state["error"] for state in states]

@@ -42,7 +42,7 @@ class RecordedBench(Bench):
         key = Key("d", {}, {})
         snapshot = Snapshot("sha256:aa", environment.id, environment.name, key, 0.0, "4f2c91e", 12.6, 1_214_000_000)
         reason = "nothing it depends on changed · age 4h12m"
-        return Explanation("hit", reason, "d", (), 15120.0, 28080.0, snapshot)
+        return Explanation("hit", reason, "d", (), 15120.0, 28110.0, snapshot)
 
     def cache_reset(self, environment: Environment) -> str:
         self.calls.append(("reset", environment.name))
