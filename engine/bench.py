@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from engine.errors import EngineError, EnvironmentInvalid, UsageError
-from engine.state import tasks_dir, write_atomic
+from engine.state import Lock, tasks_dir, write_atomic
 
 if TYPE_CHECKING:
     from engine.cache.decision import Explanation, Snapshot
@@ -313,7 +313,10 @@ class Bench:
         api = connect()
         snapshots.reset(environment.id)
         found = snapshots.of_environment(api, environment.id)
-        removed = [s for s in found if images.remove(api, s.image)]
+        lock = Lock(snapshots.lock_path(environment.id))
+        # A task that is just starting from a snapshot has the lock; what it leaves goes with the next snapshot made.
+        removed = [s for s in found if images.remove(api, s.image)] if lock.try_acquire() else []
+        lock.release()
         if not found:
             return f"{environment.name}: there was no snapshot; the next start sets it up"
         kept = len(found) - len(removed)

@@ -91,12 +91,12 @@ class Lock:
         self.path = path
         self._descriptor = -1
 
-    def try_acquire(self) -> bool:
-        """Take the lock if nobody has it; True when it is ours."""
+    def try_acquire(self, *, shared: bool = False) -> bool:
+        """Take the lock if nobody has it (or, when `shared`, nobody has it alone); True when it is ours."""
         private_dir(self.path.parent)
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(descriptor)
             return False
@@ -123,10 +123,13 @@ class Lock:
 
 
 @contextmanager
-def locked(path: Path, while_waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Hold the lock at `path`; `while_waiting` is called ten times a second until it is ours, and may raise."""
+def locked(path: Path, while_waiting: Callable[[], None] = lambda: None, *, shared: bool = False) -> Iterator[None]:
+    """Hold the lock at `path`, alone or `shared` with others that only share it.
+
+    `while_waiting` is called ten times a second until it is ours, and may raise.
+    """
     lock = Lock(path)
-    while not lock.try_acquire():
+    while not lock.try_acquire(shared=shared):
         while_waiting()
         time.sleep(0.1)
     try:

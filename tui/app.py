@@ -24,6 +24,8 @@ class Workbench(App[int]):
     """`fumehood` without a command (SPEC L1): opens on the newest task, or on `task`."""
 
     TITLE = "fumehood"
+    # The style sheet of the bench: Textual loads none for the screen an app begins with.
+    CSS_PATH = "screens/bench.tcss"
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = []
     CSS = """

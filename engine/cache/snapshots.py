@@ -92,13 +92,16 @@ def _reset_path(environment_id: str) -> Path:
     return state_dir() / "resets" / environment_id
 
 
-def remove_outdated(api: Api, environment: Environment, key: Key) -> list[Snapshot]:
-    """Remove this environment's snapshots that no start can use any more, unless a container still does (SPEC C2)."""
+def remove_outdated(api: Api, environment: Environment, key: Key, keep: str) -> list[Snapshot]:
+    """Remove this environment's snapshots that no start can use any more, unless a container still does (SPEC C2).
+
+    The image `keep` stays even if a reset came while it was made: a task is about to start from it.
+    """
     now, reset_at = time.time(), reset_time(environment.id)
     removed = []
     for snapshot in of_environment(api, environment.id):
         alone = decide([snapshot], key, now=now, ttl=environment.cache.ttl, reset_at=reset_at, enabled=True)
-        if alone.result != "hit" and images.remove(api, snapshot.image):
+        if snapshot.image != keep and alone.result != "hit" and images.remove(api, snapshot.image):
             removed.append(snapshot)
     return removed
 

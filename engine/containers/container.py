@@ -69,10 +69,6 @@ class Spec:
 _BOOT = ("env", "-u", "BASH_ENV", "bash", "-c", "source /dev/stdin; exec sleep infinity </dev/null &>/dev/null")
 
 
-class ImageGone(ContainerError):
-    """The image to make a container of is not there (any more)."""
-
-
 class Container:
     """A container of ours, by id. All calls may be made from any thread."""
 
@@ -282,7 +278,7 @@ def create(api: Api, spec: Spec) -> Container:
     The image's own entrypoint and health check never run (SECURITY-CASES B07).
 
     Raises:
-        ImageGone: the image is not there; ContainerError: docker refuses.
+        ContainerError: the image is not there, or docker refuses.
     """
     host_config: Record = {
         "NetworkMode": spec.network,
@@ -314,13 +310,8 @@ def create(api: Api, spec: Spec) -> Container:
         # Without its own name in /etc/hosts, every look-up of it waits for a resolver that is not there.
         config["Hostname"] = HOSTNAME
         host_config["ExtraHosts"] = [f"{HOSTNAME}:127.0.1.1"]
-    try:
-        with translated(f"creating a container of {spec.image_name}"):
-            return Container(api, api.create(spec.name, config), spec.image, spec.image_name)
-    except ContainerError as error:
-        if isinstance(error.__cause__, Refused) and error.__cause__.status == 404:
-            raise ImageGone(error.message, error.hint) from error
-        raise
+    with translated(f"creating a container of {spec.image_name}"):
+        return Container(api, api.create(spec.name, config), spec.image, spec.image_name)
 
 
 def labelled(api: Api, labels: Mapping[str, str]) -> list[Record]:

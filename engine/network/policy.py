@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -85,16 +85,29 @@ class Policy:
 
 
 def make_policy(
-    mode: Mode, *, allow: Iterable[str] = (), deny: Iterable[str] = (), methods: Iterable[str] | None = None
+    mode: Mode,
+    *,
+    allow: Iterable[str] = (),
+    deny: Iterable[str] = (),
+    methods: Iterable[str] | None = None,
+    registries: Sequence[str] | None = None,
 ) -> Policy:
     """A policy from what an environment file says, every entry read strictly.
+
+    Args:
+        registries: the entries of the package registries, which presets hold; None while they are not known.
 
     Raises:
         UsageError: an unknown mode, an entry or a method that is not usable.
     """
     if mode not in ("off", "limited", "full"):
         raise UsageError(f"unknown network mode {mode!a}", "write off, limited or full")
-    return Policy(mode, parse_rules(allow), parse_rules(deny), None if methods is None else parse_methods(methods))
+    return Policy(
+        mode,
+        parse_rules(allow, registries),
+        parse_rules(deny, registries),
+        None if methods is None else parse_methods(methods),
+    )
 
 
 def parse_methods(methods: Iterable[str]) -> frozenset[str]:

@@ -2,13 +2,14 @@
 
 `x.org` is the domain and its subdomains, `*.x.org` its subdomains only, `=x.org` that name only; an IP address is
 always exact. `:port` may follow; without one an allow entry means ports 80 and 443, a deny entry every port.
-`preset:NAME` stands for the entries of a file in `presets/`.
+`preset:NAME` stands for the package registries of the environment, found by `engine.network.registries`, and, unless
+it is `preset:registries`, for the entries of a file in `presets/`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -19,6 +20,7 @@ from engine.network.hosts import canonical_host, is_address, parse_port
 
 PRESETS_DIR = Path(__file__).parent / "presets"
 _PRESET = "preset:"
+_REGISTRIES = "registries"
 _WEB_PORTS = (80, 443)
 # The older IDNA standard, the one Python has, turns these into other letters and so names another domain.
 _DEVIATING = frozenset("ßς\u200c\u200d")
@@ -69,16 +71,19 @@ class Rule:
         return self.port in (None, port) and self.covers(host)
 
 
-def parse_rules(entries: Iterable[str]) -> tuple[Rule, ...]:
+def parse_rules(entries: Iterable[str], registries: Sequence[str] | None = None) -> tuple[Rule, ...]:
     """Read a list of entries, presets expanded, in their order.
+
+    Args:
+        registries: the entries of the package registries, None while they are not known.
 
     Raises:
         UsageError: an entry is not usable; names it, the reason, and what to write instead.
     """
-    return tuple(rule for entry in entries for rule in parse_entry(entry))
+    return tuple(rule for entry in entries for rule in parse_entry(entry, registries))
 
 
-def parse_entry(entry: str) -> tuple[Rule, ...]:
+def parse_entry(entry: str, registries: Sequence[str] | None = None) -> tuple[Rule, ...]:
     """The rules one entry stands for: one, or those of a preset.
 
     Raises:
@@ -86,24 +91,40 @@ def parse_entry(entry: str) -> tuple[Rule, ...]:
     """
     text = entry.strip()
     if text.startswith(_PRESET):
-        return preset_rules(text.removeprefix(_PRESET))
+        return preset_rules(text.removeprefix(_PRESET), registries)
     return (_parse_rule(text),)
+
+
+def names_preset(entry: str) -> bool:
+    """Whether an entry names a preset, whose rules depend on the package registries."""
+    return entry.strip().startswith(_PRESET)
 
 
 def preset_names() -> list[str]:
     """The presets that `preset:NAME` may name."""
-    return sorted(path.stem for path in PRESETS_DIR.glob("*.txt"))
+    return sorted([_REGISTRIES, *(path.stem for path in PRESETS_DIR.glob("*.txt"))])
 
 
-@cache
-def preset_rules(name: str) -> tuple[Rule, ...]:
-    """The rules of a preset file: one entry a line, `#` begins a comment.
+def preset_rules(name: str, registries: Sequence[str] | None) -> tuple[Rule, ...]:
+    """The rules of a preset: those of its file, and the package registries, which are part of each (SPEC N3).
 
     Raises:
-        UsageError: there is no such preset.
+        UsageError: there is no such preset, or the registries are not known.
     """
     if name not in preset_names():
         raise UsageError(f"unknown preset {_quoted(name)}", f"known presets: {', '.join(preset_names())}")
+    if registries is None:
+        raise UsageError(
+            f"{_PRESET}{name} holds the package registries of the environment, which are not known before its setup",
+            "run a task of the environment once",
+        )
+    written = () if name == _REGISTRIES else _preset_file(name)
+    return (*written, *(replace(_parse_rule(entry), preset=name) for entry in registries))
+
+
+@cache
+def _preset_file(name: str) -> tuple[Rule, ...]:
+    """The rules of a file in `presets/`: one entry a line, `#` begins a comment."""
     lines = (PRESETS_DIR / f"{name}.txt").read_text(encoding="utf-8").splitlines()
     entries = (text for line in lines if (text := line.partition("#")[0].strip()))
     rules = (_parse_rule(entry) for entry in entries)

@@ -150,9 +150,7 @@ def _agent(work: Work, container: Container, agent: Agent, run: int) -> Ended:
         )
         ended, limited = Ended("failed", reason="the container went away"), False
         try:
-            ended, limited = drive(
-                agent, job, work.recorder, run=run, time_limit=limit, stop=work.stop.event
-            )
+            ended, limited = drive(agent, job, work.recorder, run=run, time_limit=limit, stop=work.stop.event)
         finally:
             _finished(work, ended, limited, run, time.monotonic() - started)
         if limited:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from engine.cache import snapshots
@@ -59,28 +61,35 @@ def environment_key(work: Work, image_id: str) -> Key:
     return cache_key(work.environment, image_id=image_id, repository=repository, secret_values={})
 
 
-def prepare(work: Work) -> Base:
-    """Find the snapshot of the environment or make it, one process at a time (SPEC C1–C3).
+@contextmanager
+def prepared(work: Work) -> Iterator[Base]:
+    """The snapshot of the environment, found or made (SPEC C1–C3), and not removed by anybody within the block.
+
+    One process at a time makes it, others wait and then use it: the environment's lock is held alone while a
+    snapshot is made or removed, and shared from finding one to having a container of it.
 
     Raises:
         PhaseFailed: clone or setup failed; nothing is cached (SPEC T3).
     """
     image_id = base_image(work)
     key = environment_key(work, image_id)
-    decision = snapshots.explain(work.api, work.environment, key)
-    if decision.snapshot and decision.result == "hit":
-        return _hit(work, decision)
+    lock, waiting = snapshots.lock_path(work.environment.id), _Waiting(work)
+    with locked(lock, waiting, shared=True):
+        decision = snapshots.explain(work.api, work.environment, key)
+        if decision.result == "hit":
+            yield _hit(work, decision)
+            return
     if decision.result == "off":
         _tell(work, decision)
-        return _build(work, image_id, key, decision)
-    waiting = _Waiting(work)
-    with locked(snapshots.lock_path(work.environment.id), waiting):
-        if waiting.waited:
-            again = snapshots.explain(work.api, work.environment, key)
-            if again.snapshot and again.result == "hit":
-                return _hit(work, again)
-        _tell(work, decision)
-        return _build(work, image_id, key, decision)
+        yield _build(work, image_id, key, decision)
+        return
+    with locked(lock, waiting):
+        decision = snapshots.explain(work.api, work.environment, key)
+        if decision.result == "hit":
+            yield _hit(work, decision)
+        else:
+            _tell(work, decision)
+            yield _build(work, image_id, key, decision)
 
 
 class _Waiting:
@@ -88,13 +97,13 @@ class _Waiting:
 
     def __init__(self, work: Work) -> None:
         self._work = work
-        self.waited = False
+        self._told = False
 
     def __call__(self) -> None:
-        if not self.waited:
+        if not self._told:
             text = "waiting for another task that is setting this environment up"
             self._work.recorder.emit(ev.Notice(level="info", text=text))
-        self.waited = True
+        self._told = True
         self._work.stop.check()
 
 
@@ -142,7 +151,7 @@ def _build(work: Work, image_id: str, key: Key, decision: Explanation) -> Base:
     finally:
         container.remove()
     if decision.result != "off":
-        snapshots.remove_outdated(work.api, work.environment, key)
+        snapshots.remove_outdated(work.api, work.environment, key, keep=image)
     return Base(image, checkout.default.sha, kept=decision.result != "off")
 
 

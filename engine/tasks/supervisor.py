@@ -18,10 +18,7 @@ from engine.tasks.spec import LOCK, TaskSpec, load
 from engine.tasks.stop import Stop
 
 if TYPE_CHECKING:
-    from engine.containers.container import Container
     from engine.environment.model import Environment
-    from engine.tasks.prepare import Base
-    from engine.tasks.work import Work
 
 LOG = "supervisor.log"
 
@@ -85,16 +82,20 @@ def _work(
 ) -> tuple[bool, str]:
     """Prepare the snapshot, run the attempts; whether one completed, and why not."""
     from engine.agents.base import Ended
+    from engine.containers.container import create
     from engine.containers.endpoint import connect
     from engine.environment.load import load as load_environment
     from engine.repository.source import Source
     from engine.tasks.attempt import attempt
+    from engine.tasks.prepare import prepared
     from engine.tasks.work import Work
 
     environment = environment or load_environment(Path(spec.environment))
     source = Source.from_url(environment.repository.url, environment.path.parent)
     work = Work(spec, environment, source, recorder, connect(), stop)
-    base, containers = _start_from_snapshot(work)
+    runs = range(1, spec.attempts + 1)
+    with prepared(work) as base:
+        containers = [create(work.api, work.container_spec(base.image, "task", run, boots=True)) for run in runs]
     if not base.kept:
         from engine.containers import images
 
@@ -107,7 +108,7 @@ def _work(
         except Exception as error:
             outcomes.append(error)
 
-    threads = [threading.Thread(target=one, args=(run,)) for run in range(2, spec.attempts + 1)]
+    threads = [threading.Thread(target=one, args=(run,)) for run in runs[1:]]
     for thread in threads:
         thread.start()
     one(1)
@@ -120,23 +121,3 @@ def _work(
         if isinstance(outcome, Exception):
             raise outcome
     return False, f"the agent failed: {ended[0].reason}" if ended[0].reason else "the agent failed"
-
-
-def _start_from_snapshot(work: Work) -> tuple[Base, list[Container]]:
-    """The snapshot, and a container of it for each attempt: from here on nobody can remove the snapshot.
-
-    A cache reset or another task's new snapshot may remove it in between; then it is looked for again (SPEC C4).
-    """
-    from engine.containers.container import ImageGone, create
-    from engine.tasks.prepare import prepare
-
-    runs = range(1, work.spec.attempts + 1)
-    for _ in range(3):
-        base = prepare(work)
-        try:
-            return base, [create(work.api, work.container_spec(base.image, "task", run, boots=True)) for run in runs]
-        except ImageGone:
-            text = "the snapshot was removed at this moment; looking for it again"
-            work.recorder.emit(ev.Notice(level="info", text=text))
-            remove_containers(work.spec.id)
-    raise ContainerError("the snapshot is removed again and again", "is something pruning docker's images?")

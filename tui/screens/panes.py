@@ -29,7 +29,6 @@ _TABS = {"tasks": "Tasks", "environment": "Env", "cache": "Cache", "log": "Log",
 class PanesScreen(EngineScreen):
     """Panes and bars; `BenchScreen` fills them and does what the user asks for."""
 
-    CSS_PATH = "bench.tcss"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide"), (180, "-huge")]
     BINDINGS: ClassVar[list[BindingType]] = actions.bindings("everywhere")
 
