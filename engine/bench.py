@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from engine.cache.decision import Explanation, Snapshot
     from engine.environment.model import Environment
     from engine.environment.problem import Problem
+    from engine.network.check import Checked, CheckedPhase, Entry
     from engine.repository.diff import DiffStat
     from engine.repository.publish import ApplyOutcome
     from engine.tasks.events import AnyEvent
@@ -289,8 +290,7 @@ class Bench:
         if image is None:
             return Decided("miss", f"image {environment.image.name} is not there yet", "")
         source = Source.from_url(environment.repository.url, environment.path.parent)
-        repository = f"{source.url}#{source.subdirectory}"
-        key = cache_key(environment, image_id=image, repository=repository, secret_values={})
+        key = cache_key(environment, image_id=image, repository=source.identity, secret_values={})
         return snapshots.explain(api, environment, key)
 
     def cache_list(self) -> list[CacheEntry]:
@@ -322,6 +322,67 @@ class Bench:
         kept = len(found) - len(removed)
         still = f", {kept} kept until the tasks that use it end" if kept else ""
         return f"{environment.name}: {len(removed)} snapshot{'s' * (len(removed) != 1)} removed{still}"
+
+    # Network
+
+    def network_check(
+        self,
+        environment: Environment,
+        hosts: Sequence[str],
+        *,
+        phase: CheckedPhase = "agent",
+        method: str | None = None,
+    ) -> list[Checked]:
+        """What the gateway would say to these hosts (SPEC L3); see `engine.network.check`."""
+        from engine.network.check import check
+
+        return check(environment, hosts, phase, method, self._registries(environment) if phase == "agent" else None)
+
+    def network_entries(self, environment: Environment) -> list[Entry]:
+        """The entries of the environment's lists as they are stored, or why they are refused (SECURITY-CASES B11)."""
+        from engine.network.check import entries
+
+        return entries(environment.network, self._registries(environment))
+
+    def _registries(self, environment: Environment) -> tuple[str, ...] | None:
+        """What presets hold of the package registries of the environment's snapshot; None while there is none."""
+        from engine.network.check import needs_registries
+
+        if not needs_registries(environment):
+            return None
+        from engine.cache import snapshots
+        from engine.containers.endpoint import connect
+        from engine.tasks.registries import of_image
+
+        api = connect()
+        newest = next(iter(snapshots.of_environment(api, environment.id)), None)
+        return of_image(api, newest.image).entries if newest else None
+
+    def network_allow(self, environment: Environment, entry: str) -> tuple[str, bool]:
+        """Let the environment's agents reach one more entry (SPEC N6): as stored, and whether the file changed.
+
+        Raises:
+            EngineError: the entry is unusable or would have no effect, or the file cannot be edited.
+        """
+        from engine.network.allow import allow_in_file
+
+        return allow_in_file(environment, entry)
+
+    def network_allow_task(self, reference: str, entry: str) -> str:
+        """Ask a running task to let its agent reach one more host; returns the entry as stored.
+
+        Raises:
+            UsageError: the entry is unusable, or the task has ended.
+        """
+        from engine.network.allow import one_rule
+        from engine.tasks.requests import ask_to_allow
+
+        state = self.task(reference)
+        if state.finished:
+            raise UsageError(f"task {state.id} has ended already: {state.status}", "allow it with --env instead")
+        stored = str(one_rule(entry))
+        ask_to_allow(self.folder(state.id), stored)
+        return stored
 
     # Images and the demo
 

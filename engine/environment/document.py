@@ -15,7 +15,7 @@ from engine.environment.kinds import BadValue
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 16
 _TOO_LARGE = BadValue("is larger than 1 MiB", "keep large scripts in the repository and call them")
-_TOKEN = re.compile(
+TOKEN = re.compile(
     r'''(?P<space>[ \t\r]++|\#[^\n]*+)
     |(?P<newline>\n)
     |(?P<string>"""(?:[^"\\]++|\\.|"(?!""))*+(?:"{3,5}|\Z)|\'\'\'(?:[^']++|'(?!''))*+(?:'{3,5}|\Z)
@@ -119,7 +119,7 @@ def scan(text: str) -> Outline:
     parts: list[str] = []
     line, depth, run = 1, 0, 1
     where = "start"  # of a statement, then: "header", "key" or "value"
-    for token in _TOKEN.finditer(text):
+    for token in TOKEN.finditer(text):
         kind, word = token.lastgroup, token.group()
         if kind == "newline":
             line += 1

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from engine.errors import UsageError
 from engine.network.hosts import show_authority
-from engine.network.rules import Rule, parse_rules
+from engine.network.rules import Rule, parse_methods, parse_rules
 
 Mode = Literal["off", "limited", "full"]
 ProxyError = Literal["blocked-by-allowlist", "blocked-by-denylist", "blocked-by-method-policy", "blocked-by-policy"]
-_METHOD = re.compile(r"[A-Z][A-Z-]{0,31}")
+_SHOWN_PATH = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +40,30 @@ class Policy:
         allow: the allowlist of `limited`; empty allows nothing.
         deny: what is refused in every mode; it beats `allow`.
         methods: the HTTP methods allowed where the gateway sees them, None for all.
+        inspect: the gateway ends TLS where that is needed to see methods and paths (SPEC N4).
     """
 
     mode: Mode
     allow: tuple[Rule, ...] = ()
     deny: tuple[Rule, ...] = ()
     methods: frozenset[str] | None = None
+    inspect: bool = False
 
     @property
     def checks_tunnels(self) -> bool:
         """Whether a tunnel must carry TLS or HTTP for the very host it was opened to; otherwise any bytes may pass."""
         return self.mode == "limited" or self.methods is not None
 
-    def decide(self, host: str, port: int, method: str | None) -> Decision:
-        """Judge a request to a canonical host; `method` is None for a tunnel, whose requests are not seen.
+    def inspects(self, host: str, port: int) -> bool:
+        """Whether the requests inside a tunnel to `host:port` have to be seen to decide on them."""
+        if not self.inspect:
+            return False
+        return self.methods is not None or (self.mode == "limited" and all(r.narrow for r in self._admitting(host, port)))
 
-        Method limits therefore bind plain HTTP only; for HTTPS they need TLS termination (SPEC N4).
+    def decide(self, host: str, port: int, method: str | None, path: str = "/") -> Decision:
+        """Judge a request to a canonical host; `method` is None for a tunnel, whose requests are not seen (yet).
+
+        Without `inspect`, method limits therefore bind plain HTTP only.
         """
         where = show_authority(host, port)
         if self.mode == "off":
@@ -65,23 +72,43 @@ class Policy:
         if banned is not None:
             reason = f"{where} was refused: rule {banned.shown} denies it"
             return Decision(False, banned.shown, reason, "blocked-by-denylist")
-        admitted = self._admission(host, port)
-        if admitted is None:
+        admitting = self._admitting(host, port)
+        if self.mode == "limited" and not admitting:
             reason = f"{where} was refused: no rule allows it{self._near(host)}"
             return Decision(False, "", reason, "blocked-by-allowlist")
-        if method is not None and self.methods is not None and method not in self.methods:
-            reason = f"{method} to {where} was refused: allowed methods are {', '.join(sorted(self.methods)) or 'none'}"
-            return Decision(False, admitted, reason, "blocked-by-method-policy")
-        return Decision(True, admitted)
+        first = admitting[0].shown if admitting else "full"
+        if method is None:
+            return Decision(True, first)
+        if self.methods is not None and method not in self.methods:
+            return _method_refusal(method, where, self.methods, first)
+        return _narrowed(admitting, method, where, path) if admitting else Decision(True, first)
 
-    def _admission(self, host: str, port: int) -> str | None:
-        if self.mode == "full":
-            return "full"
-        return next((rule.shown for rule in self.allow if rule.admits(host, port)), None)
+    def _admitting(self, host: str, port: int) -> list[Rule]:
+        return [rule for rule in self.allow if rule.admits(host, port)] if self.mode == "limited" else []
 
     def _near(self, host: str) -> str:
         rule = next((rule for rule in self.allow if rule.covers(host)), None)
         return f" on this port (rule {rule.shown} allows others)" if rule else ""
+
+
+def _narrowed(admitting: list[Rule], method: str, where: str, path: str) -> Decision:
+    """The decision of rules that all admit the host, on method and path: one of them has to permit both."""
+    fitting = [rule for rule in admitting if rule.permits_path(path)]
+    permitting = next((rule for rule in fitting if rule.permits_method(method)), None)
+    if permitting is not None:
+        return Decision(True, permitting.shown)
+    if fitting:
+        methods = frozenset[str]().union(*(rule.methods or () for rule in fitting))
+        return _method_refusal(method, where, methods, fitting[0].shown)
+    shown = path.partition("?")[0]
+    shown = shown if len(shown) <= _SHOWN_PATH else f"{shown[:_SHOWN_PATH]}…"
+    reason = f"{where}{shown} was refused: rule {admitting[0].shown} does not allow this path"
+    return Decision(False, admitting[0].shown, reason)
+
+
+def _method_refusal(method: str, where: str, methods: frozenset[str], rule: str) -> Decision:
+    reason = f"{method} to {where} was refused: allowed methods are {', '.join(sorted(methods)) or 'none'}"
+    return Decision(False, rule, reason, "blocked-by-method-policy")
 
 
 def make_policy(
@@ -91,11 +118,13 @@ def make_policy(
     deny: Iterable[str] = (),
     methods: Iterable[str] | None = None,
     registries: Sequence[str] | None = None,
+    inspect: bool = False,
 ) -> Policy:
     """A policy from what an environment file says, every entry read strictly.
 
     Args:
         registries: the entries of the package registries, which presets hold; None while they are not known.
+        inspect: TLS is ended at the gateway where needed; entries of `allow` may then name methods and paths.
 
     Raises:
         UsageError: an unknown mode, an entry or a method that is not usable.
@@ -104,20 +133,8 @@ def make_policy(
         raise UsageError(f"unknown network mode {mode!a}", "write off, limited or full")
     return Policy(
         mode,
-        parse_rules(allow, registries),
+        parse_rules(allow, registries, inspect=inspect),
         parse_rules(deny, registries),
         None if methods is None else parse_methods(methods),
+        inspect,
     )
-
-
-def parse_methods(methods: Iterable[str]) -> frozenset[str]:
-    """HTTP methods in upper case.
-
-    Raises:
-        UsageError: one of them is not a method.
-    """
-    names = frozenset(method.strip().upper() for method in methods)
-    for name in sorted(names):
-        if not _METHOD.fullmatch(name):
-            raise UsageError(f"network method {name!a} is not an HTTP method", "write GET, HEAD, OPTIONS, POST, …")
-    return names

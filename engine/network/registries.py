@@ -30,7 +30,7 @@ _MAX_NOTICES = 20
 
 DISCOVER = r"""
 exec 3>&1 >/dev/null 2>/dev/null </dev/null
-[ -f "$2" ] && . "$2"
+[ -f "$2" ] && . "$2" 3>&-
 set +eu
 cd -- "$1" || exit
 export COREPACK_ENABLE_NETWORK=0 GOTOOLCHAIN=local NO_UPDATE_NOTIFIER=1
@@ -42,12 +42,12 @@ urls() {
     while [[ $line =~ (https?)://([^][:space:]\"\'\\,\|\;\<\>\)}]+)(.*) ]]; do
       scheme=${BASH_REMATCH[1]} rest=${BASH_REMATCH[2]} line=${BASH_REMATCH[3]}
       rest=${rest%%[/?#]*}
-      printf '%s\t%s://%s\n' "$1" "$scheme" "${rest##*@}" >&3
+      printf '%s\t%s://%s\n' "$1" "$scheme" "${rest##*@}"
     done
-  done
+  done | sort -u >&3
 }
 has() { type -P "$1"; }
-ask() { timeout 20 "$@"; }
+ask() { timeout 10 "$@" 3>&-; }
 content() { [ -f "$1" ] && head -c 262144 -- "$1"; }
 # Those lines of standard input that match the regular expression $1.
 lines() {
@@ -116,7 +116,7 @@ yarn() {
   ask yarn config get npmScopes --json | urls yarn
   for file in .yarnrc "$HOME/.yarnrc"; do content "$file" | lines '^"?(@[^:]*:)?registry"? ' | urls yarn; done
 }
-apt() { has apt-get && ask apt-get indextargets --format '$(REPO_URI)' | urls apt; }
+apt() { has apt-get && ask apt-get --print-uris update | urls apt; }
 cargo() {
   local home=${CARGO_HOME:-$HOME/.cargo} file
   has cargo || return
@@ -139,8 +139,9 @@ go() {
 }
 gem() { has gem && ask gem sources --list | urls gem; }
 
-for tool in apt cargo gem go npm pip pipenv poetry uv yarn; do "$tool" & done
-wait
+asking=
+for tool in apt cargo gem go npm pip pipenv poetry uv yarn; do "$tool" & asking+=" $!"; done
+wait $asking
 echo end >&3
 """
 """Prints, inside a container, what `parse` reads: `TOOL<TAB>scheme://host[:port]` a line, then `end`.

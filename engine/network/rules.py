@@ -4,15 +4,20 @@
 always exact. `:port` may follow; without one an allow entry means ports 80 and 443, a deny entry every port.
 `preset:NAME` stands for the package registries of the environment, found by `engine.network.registries`, and, unless
 it is `preset:registries`, for the entries of a file in `presets/`.
+
+Where requests are inspected (SPEC N4) an entry may be narrower: `GET,HEAD api.x.org/v1/*`. Methods stand before the
+host, with a blank between; a path after it is that very path, or with `/*` at its end everything below.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Literal
+from urllib.parse import unquote
 
 from engine.errors import UsageError
 from engine.network.addresses import address_class
@@ -26,6 +31,12 @@ _WEB_PORTS = (80, 443)
 _DEVIATING = frozenset("ßς\u200c\u200d")
 
 Scope = Literal["domain", "subdomains", "exact"]
+_METHOD = re.compile(r"[A-Z][A-Z-]{0,31}")
+_LEADING_METHODS = re.compile(r"([A-Z-]+(?:,[A-Z-]+)*) +(?=\S+$)")
+_PATH = re.compile(r"/(?:[!$&'()+,;=:@A-Za-z0-9._~-]+/)*(?:\*|[!$&'()+,;=:@A-Za-z0-9._~-]*)")
+# What a server may take for a step up or aside, in a path with its escapes resolved.
+_STEPS = re.compile(r"[\x00-\x1f\x7f\\]|(?:^|/)\.{1,2}(?:[/;]|$)")
+_ESCAPE_LAYERS = 3
 _SIGNS: dict[Scope, str] = {"domain": "", "subdomains": "*.", "exact": "="}
 
 
@@ -38,23 +49,33 @@ class Rule:
         scope: which names it covers.
         port: the one port it covers; None as the module says.
         preset: the preset it came from, empty when written by hand.
+        methods: the HTTP methods it is limited to, None for all.
+        path: the path it is limited to, or with `/*` at its end the paths; empty for all.
     """
 
     host: str
     scope: Scope
     port: int | None = None
     preset: str = ""
+    methods: frozenset[str] | None = None
+    path: str = ""
 
     def __str__(self) -> str:
         """The entry as it is stored; reading it again gives the same rule."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         sign = "" if is_address(self.host) else _SIGNS[self.scope]
-        return f"{sign}{host}{f':{self.port}' if self.port else ''}"
+        methods = f"{','.join(sorted(self.methods))} " if self.methods is not None else ""
+        return f"{methods}{sign}{host}{f':{self.port}' if self.port else ''}{self.path}"
 
     @property
     def shown(self) -> str:
         """The entry as the request log names it, with the preset it came from."""
         return f"{self} ({_PRESET}{self.preset})" if self.preset else str(self)
+
+    @property
+    def narrow(self) -> bool:
+        """Whether it looks at more than host and port."""
+        return self.methods is not None or bool(self.path)
 
     def covers(self, host: str) -> bool:
         """Whether a canonical host is one of those this rule is about."""
@@ -66,24 +87,42 @@ class Rule:
         """Whether this rule, on an allowlist, lets `host:port` through."""
         return (port == self.port if self.port else port in _WEB_PORTS) and self.covers(host)
 
+    def permits_path(self, path: str) -> bool:
+        """Whether a request for `path` (with its query) is one of those this rule is about.
+
+        No path that servers may read in several ways is: one with dot segments, in whatever escapes.
+        """
+        if not self.path:
+            return True
+        bare = path.partition("?")[0]
+        matches = bare.startswith(self.path[:-1]) if self.path.endswith("/*") else bare == self.path
+        return matches and _goes_straight(bare)
+
+    def permits_method(self, method: str) -> bool:
+        """Whether a request with this method is one of those this rule is about."""
+        return self.methods is None or method in self.methods
+
     def bans(self, host: str, port: int) -> bool:
         """Whether this rule, on a denylist, stops `host:port`."""
         return self.port in (None, port) and self.covers(host)
 
 
-def parse_rules(entries: Iterable[str], registries: Sequence[str] | None = None) -> tuple[Rule, ...]:
+def parse_rules(
+    entries: Iterable[str], registries: Sequence[str] | None = None, *, inspect: bool = False
+) -> tuple[Rule, ...]:
     """Read a list of entries, presets expanded, in their order.
 
     Args:
         registries: the entries of the package registries, None while they are not known.
+        inspect: entries may name methods and a path.
 
     Raises:
         UsageError: an entry is not usable; names it, the reason, and what to write instead.
     """
-    return tuple(rule for entry in entries for rule in parse_entry(entry, registries))
+    return tuple(rule for entry in entries for rule in parse_entry(entry, registries, inspect=inspect))
 
 
-def parse_entry(entry: str, registries: Sequence[str] | None = None) -> tuple[Rule, ...]:
+def parse_entry(entry: str, registries: Sequence[str] | None = None, *, inspect: bool = False) -> tuple[Rule, ...]:
     """The rules one entry stands for: one, or those of a preset.
 
     Raises:
@@ -92,7 +131,20 @@ def parse_entry(entry: str, registries: Sequence[str] | None = None) -> tuple[Ru
     text = entry.strip()
     if text.startswith(_PRESET):
         return preset_rules(text.removeprefix(_PRESET), registries)
-    return (_parse_rule(text),)
+    return (_parse_narrow_rule(text) if inspect else _parse_rule(text),)
+
+
+def parse_methods(methods: Iterable[str]) -> frozenset[str]:
+    """HTTP methods in upper case.
+
+    Raises:
+        UsageError: one of them is not a method.
+    """
+    names = frozenset(method.strip().upper() for method in methods)
+    for name in sorted(names):
+        if not _METHOD.fullmatch(name):
+            raise UsageError(f"network method {name!a} is not an HTTP method", "write GET, HEAD, OPTIONS, POST, …")
+    return names
 
 
 def names_preset(entry: str) -> bool:
@@ -129,6 +181,27 @@ def _preset_file(name: str) -> tuple[Rule, ...]:
     entries = (text for line in lines if (text := line.partition("#")[0].strip()))
     rules = (_parse_rule(entry) for entry in entries)
     return tuple(Rule(rule.host, rule.scope, rule.port, preset=name) for rule in rules)
+
+
+def _goes_straight(path: str) -> bool:
+    for _ in range(_ESCAPE_LAYERS):
+        before, path = path, unquote(path)
+        if path == before:
+            return _STEPS.search(path) is None
+    return False
+
+
+def _parse_narrow_rule(entry: str) -> Rule:
+    """A rule that may begin with methods and end with a path."""
+    leading = _LEADING_METHODS.match(entry)
+    methods = None if leading is None else parse_methods(leading[1].split(","))
+    rest = entry[leading.end() :] if leading else entry
+    host, slash, path = rest.partition("/")
+    if "://" in rest or not slash:
+        return replace(_parse_rule(rest), methods=methods)
+    if not _PATH.fullmatch(slash + path) or not _goes_straight(slash + path):
+        raise _unusable(entry, "its path is not a plain one", "write x.org/path, or x.org/path/* for all below it")
+    return replace(_parse_rule(host), methods=methods, path=slash + path)
 
 
 def _parse_rule(entry: str) -> Rule:

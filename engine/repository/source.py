@@ -35,6 +35,11 @@ class Source:
     name: str
     subdirectory: str = ""
 
+    @property
+    def identity(self) -> str:
+        """What tells this source, and the folder the task works in, from every other."""
+        return f"{self.url}#{self.subdirectory}"
+
     @classmethod
     def from_url(cls, url: str, base: Path) -> Source:
         """Check `url`; a relative path is taken from `base` (SECURITY-CASES B06).

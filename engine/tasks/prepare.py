@@ -57,8 +57,7 @@ def base_image(work: Work) -> str:
 
 def environment_key(work: Work, image_id: str) -> Key:
     """The cache key of the task's environment."""
-    repository = f"{work.source.url}#{work.source.subdirectory}"
-    return cache_key(work.environment, image_id=image_id, repository=repository, secret_values={})
+    return cache_key(work.environment, image_id=image_id, repository=work.source.identity, secret_values={})
 
 
 @contextmanager

@@ -22,15 +22,73 @@ code=$?
 exit $code
 """
 
-# What the agent could reach, seen from inside, just before it starts (SPEC T2). One finding a line: `ok|bad TEXT`.
-SELF_TEST_OFF = r"""
+# What an agent could reach, seen from inside, just before it starts (SPEC T2). One finding a line: `ok|bad TEXT`.
+# Attempts that could hang run side by side, each with a limit of its own; all ends within two seconds.
+_CUT_OFF = r"""
 interfaces=$(ls /sys/class/net 2>/dev/null | tr '\n' ' ')
 [ "$interfaces" = "lo " ] && echo "ok only the loopback interface" || echo "bad interfaces: $interfaces"
 routes=$(tail -n +2 /proc/net/route | wc -l)
 [ "$routes" = 0 ] && echo "ok no route" || echo "bad $routes routes"
-if timeout 2 bash -c 'exec 3<>/dev/tcp/198.51.100.1/80' 2>/dev/null; then
-  echo "bad a direct connection was possible"
-else
-  echo "ok a direct connection fails"
+{
+  timeout 1.5 bash -c 'exec 3<>/dev/tcp/198.51.100.1/80' &&
+    echo "bad a direct connection was possible" || echo "ok a direct connection fails"
+} 2>/dev/null &
+{
+  timeout 1.5 bash -c 'exec 3<>/dev/udp/198.51.100.1/53' &&
+    echo "bad a datagram could leave" || echo "ok a datagram fails"
+} 2>/dev/null &
+if type -P getent >/dev/null; then
+  { timeout 1.5 getent ahosts example.org >/dev/null && echo "bad DNS answers" || echo "ok DNS fails"; } 2>/dev/null &
 fi
+"""
+
+SELF_TEST_OFF = f"{_CUT_OFF}wait\n"
+
+_ASK_PROXY = r"""
+# The status and the x-proxy-error of a tunnel to $1; nothing when the proxy does not answer.
+tunnel() {
+  {
+    printf 'CONNECT %s HTTP/1.1\r\nHost: %s\r\n\r\n' "$1" "$1" >&3
+    local status= error= line
+    read -r -t 1.5 _ status _ <&3
+    while read -r -t 0.1 line <&3 && [ "$line" != $'\r' ]; do
+      case ${line,,} in x-proxy-error:*) error=${line#*: } ;; esac
+    done
+    printf '%s %s' "$status" "${error%$'\r'}"
+  } 3<>/dev/tcp/127.0.0.1/3128
+}
+# That a tunnel to $1, which is $2, is refused by the policy.
+refused() {
+  local answer
+  answer=$(tunnel "$1" 2>/dev/null)
+  case $answer in
+    '403 blocked-by-'*) echo "ok the proxy refuses $2" ;;
+    *) echo "bad the proxy does not refuse $2: ${answer:-no answer}" ;;
+  esac
+}
+# That the policy lets a tunnel to $1 through. A host that is down or slow is no fault of the policy.
+allowed() {
+  local answer
+  answer=$(tunnel "$1" 2>/dev/null)
+  case $answer in
+    '200 '*) echo "ok $1 is reached" ;;
+    '' | ' ') echo "ok the proxy does not refuse $1, which has not answered yet" ;;
+    '502 '* | '504 '*) echo "ok the proxy does not refuse $1, which does not answer" ;;
+    *) echo "bad $1 is not let through: $answer" ;;
+  esac
+}
+refused 169.254.169.254:80 "an address that is not public" &
+"""
+
+# Run with: a host and port the policy allows, or nothing. The relay listens already.
+SELF_TEST_FULL = f"""{_CUT_OFF}{_ASK_PROXY}
+[ -z "$1" ] || allowed "$1" &
+wait
+"""
+
+# Run with: as SELF_TEST_FULL.
+SELF_TEST_LIMITED = f"""{_CUT_OFF}{_ASK_PROXY}
+refused refused.invalid:443 "a name outside the allowlist" &
+[ -z "$1" ] || allowed "$1" &
+wait
 """

@@ -27,7 +27,7 @@ class RecordedBench(Bench):
         self.calls: list[tuple[object, ...]] = []
 
     def start(self, environment: Environment, prompt: str, *, branch: str = "", agent: str = "", attempts: int = 1,
-              supervisor: object = None) -> str:  # fmt: skip
+              fork: bool = False) -> str:  # fmt: skip
         self.calls.append(("start", environment.name, prompt, branch, agent, attempts))
         if agent == "codex":
             raise UsageError("unknown agent 'codex'", "known agents: replay, command")

@@ -34,7 +34,7 @@ def text_of(pilot: Pilot[int]) -> str:
     return "\n".join(strip.text for strip in pilot.app.screen._compositor.render_strips())
 
 
-async def until(pilot: Pilot[int], said: str, *, seconds: float = 20) -> str:
+async def until(pilot: Pilot[int], said: str, *, seconds: float = 10) -> str:
     """Wait until the screen says something."""
     for _ in range(int(seconds / 0.05)):
         await pilot.pause(0.05)
@@ -54,7 +54,7 @@ async def until_gone(pilot: Pilot[int], said: str) -> None:
 
 async def test_the_five_panes_and_the_newest_task(app: App) -> None:
     recorded.everything()
-    async with app().run_test(size=WIDE) as pilot:
+    async with app().run_test(size=WIDE, notifications=True) as pilot:
         shown = await until(pilot, "rg -n proxies= src")
         for said in ("1 Tasks", "2 Environment ─ web", "3 Cache", "4 Log ─ bump httpx", "5 Diff", "1 running"):
             assert said in shown
@@ -65,7 +65,7 @@ async def test_the_five_panes_and_the_newest_task(app: App) -> None:
 
 async def test_a_finished_task_shows_answer_and_diff(app: App) -> None:
     recorded.everything()
-    async with app("aaaa22").run_test(size=WIDE) as pilot:
+    async with app("aaaa22").run_test(size=WIDE, notifications=True) as pilot:
         shown = await until(pilot, "4 files +10 −2")
         assert "All 15 tests pass." in shown
         assert "AssertionError: assert '//' == '/'" in shown
@@ -75,7 +75,7 @@ async def test_a_finished_task_shows_answer_and_diff(app: App) -> None:
 
 async def test_a_dead_task_says_so(app: App) -> None:
     recorded.everything()
-    async with app("dddd55").run_test(size=WIDE) as pilot:
+    async with app("dddd55").run_test(size=WIDE, notifications=True) as pilot:
         shown = await until(pilot, "its supervisor ended")
         assert "◼ interrupted" in shown
         assert "lost" in shown
@@ -83,7 +83,7 @@ async def test_a_dead_task_says_so(app: App) -> None:
 
 async def test_it_shows_what_happens_while_it_happens(app: App) -> None:
     task = recorded.running()
-    async with app().run_test(size=WIDE) as pilot:
+    async with app().run_test(size=WIDE, notifications=True) as pilot:
         await until(pilot, "tests/test_client.py ....")
         task.output("0003", b"tests/test_more.py ..\n", 22)
         await until(pilot, "tests/test_more.py ..")
@@ -101,7 +101,7 @@ async def test_it_shows_what_happens_while_it_happens(app: App) -> None:
 async def test_scrolling_up_pauses_and_the_end_follows(app: App) -> None:
     task = recorded.running()
     task.output("0003", b"".join(b"line %d\n" % n for n in range(500)), 22)
-    async with app().run_test(size=WIDE) as pilot:
+    async with app().run_test(size=WIDE, notifications=True) as pilot:
         await until(pilot, "line 499")
         await pilot.press("4", "pageup")
         task.output("0003", b"".join(b"more %d\n" % n for n in range(30)), 23)
@@ -120,17 +120,17 @@ async def test_scrolling_up_pauses_and_the_end_follows(app: App) -> None:
 async def test_what_is_read_does_not_fold_when_it_ends(app: App) -> None:
     task = recorded.running()
     task.output("0003", b"".join(b"line %d\n" % n for n in range(200)), 22)
-    async with app().run_test(size=WIDE) as pilot:
+    async with app().run_test(size=WIDE, notifications=True) as pilot:
         await until(pilot, "line 199")
         await pilot.press("4", "pageup")
         task.command_finished("0003", 0, 23, 3.0)
         await pilot.pause(0.5)
-        assert "line 150" in text_of(pilot)
+        assert "line 160" in text_of(pilot)
 
 
 async def test_folding_by_key_and_by_mouse(app: App) -> None:
     recorded.finished()
-    async with app().run_test(size=WIDE) as pilot:
+    async with app().run_test(size=WIDE, notifications=True) as pilot:
         await until(pilot, "AssertionError")
         await pilot.press("4", "g", "left_square_bracket", "right_square_bracket", "enter")
         await until_gone(pilot, "E       AssertionError")
@@ -145,7 +145,7 @@ async def test_a_long_failed_output_shows_its_end_first(app: App) -> None:
     task.begin("long")
     task.command("make", 1, 5, b"".join(b"step %d\n" % n for n in range(5000)), 2)
     task.end("ready", 9)
-    async with app().run_test(size=WIDE) as pilot:
+    async with app().run_test(size=WIDE, notifications=True) as pilot:
         await until(pilot, "step 4999")
         await pilot.press("4", "g")
         await until(pilot, "4,950 lines above · enter shows all")
@@ -155,19 +155,19 @@ async def test_a_long_failed_output_shows_its_end_first(app: App) -> None:
 
 async def test_filter_shows_only_what_contains_it(app: App) -> None:
     recorded.finished()
-    async with app().run_test(size=WIDE) as pilot:
+    async with app().run_test(size=WIDE, notifications=True) as pilot:
         await until(pilot, "All 15 tests pass.")
         await pilot.press("4", "slash", *"assert")
         shown = await until(pilot, 'only "assert"')
         assert "E       AssertionError" in shown
         assert "collected 15 items" not in shown
-        await pilot.press("enter", "k", "escape")
+        await pilot.press("enter", "k", "escape", "G")
         await until(pilot, "All 15 tests pass.")
 
 
 async def test_zoom_and_tabs(app: App) -> None:
     recorded.finished()
-    async with app().run_test(size=WIDE) as pilot:
+    async with app().run_test(size=WIDE, notifications=True) as pilot:
         await until(pilot, "4 files +10 −2")
         await pilot.press("5", "plus")
         await until_gone(pilot, "1 Tasks ─")
@@ -178,7 +178,7 @@ async def test_zoom_and_tabs(app: App) -> None:
 
 async def test_one_pane_at_a_time_when_narrow(app: App) -> None:
     recorded.finished()
-    async with app().run_test(size=NARROW) as pilot:
+    async with app().run_test(size=NARROW, notifications=True) as pilot:
         shown = await until(pilot, "fix the failing test")
         assert "2 Env" in shown
         assert "All 15 tests pass." not in shown
@@ -193,7 +193,7 @@ async def test_one_pane_at_a_time_when_narrow(app: App) -> None:
 
 async def test_hunks_and_files(app: App) -> None:
     recorded.finished()
-    async with app().run_test(size=(200, 30)) as pilot:
+    async with app().run_test(size=(200, 30), notifications=True) as pilot:
         await until(pilot, "4 files +10 −2")
         view = screen_of(pilot).query_one("#diff-view")
         await pilot.press("5", "right_square_bracket", "right_square_bracket")
@@ -207,7 +207,7 @@ async def test_hunks_and_files(app: App) -> None:
 
 
 async def test_help_lists_the_registry(app: App) -> None:
-    async with app().run_test(size=(120, 110)) as pilot:
+    async with app().run_test(size=(120, 110), notifications=True) as pilot:
         await until(pilot, "No tasks yet.")
         await pilot.press("question_mark")
         shown = await until(pilot, "esc closes")
@@ -220,7 +220,7 @@ async def test_help_lists_the_registry(app: App) -> None:
 
 async def test_the_footer_names_what_works_here(app: App) -> None:
     recorded.finished()
-    async with app().run_test(size=WIDE) as pilot:
+    async with app().run_test(size=WIDE, notifications=True) as pilot:
         await until(pilot, "4 files +10 −2")
         await pilot.press("1")
         shown = await until(pilot, "enter open")
@@ -231,7 +231,7 @@ async def test_the_footer_names_what_works_here(app: App) -> None:
 
 
 async def test_every_action_has_a_method(app: App) -> None:
-    async with app().run_test(size=WIDE) as pilot:
+    async with app().run_test(size=WIDE, notifications=True) as pilot:
         screen = screen_of(pilot)
         for action in actions.ACTIONS:
             on_screen = action.by_screen or action.group == "everywhere"
@@ -240,7 +240,7 @@ async def test_every_action_has_a_method(app: App) -> None:
 
 
 async def test_new_task(app: App, bench: RecordedBench) -> None:
-    async with app().run_test(size=WIDE) as pilot:
+    async with app().run_test(size=WIDE, notifications=True) as pilot:
         await until(pilot, "2 Environment ─ web")
         await pilot.press("n", *"fix it", "tab", "tab", "tab", *"dev", "escape")
         await until_gone(pilot, "New task")
@@ -253,7 +253,7 @@ async def test_new_task(app: App, bench: RecordedBench) -> None:
 
 
 async def test_a_task_that_does_not_start_keeps_what_was_written(app: App, bench: RecordedBench) -> None:
-    async with app().run_test(size=WIDE) as pilot:
+    async with app().run_test(size=WIDE, notifications=True) as pilot:
         await until(pilot, "2 Environment ─ web")
         await pilot.press("n", "ctrl+s")
         await until(pilot, "write what to do first")
@@ -266,7 +266,7 @@ async def test_a_task_that_does_not_start_keeps_what_was_written(app: App, bench
 
 async def test_what_cannot_be_undone_is_asked(app: App, bench: RecordedBench) -> None:
     recorded.running()
-    async with app().run_test(size=WIDE) as pilot:
+    async with app().run_test(size=WIDE, notifications=True) as pilot:
         await until(pilot, "rg -n proxies= src")
         await pilot.press("x")
         await until(pilot, "Stop “bump httpx")
@@ -283,7 +283,7 @@ async def test_what_cannot_be_undone_is_asked(app: App, bench: RecordedBench) ->
 
 async def test_apply_that_fails_says_what_to_do(app: App) -> None:
     recorded.finished()
-    async with app().run_test(size=WIDE) as pilot:
+    async with app().run_test(size=WIDE, notifications=True) as pilot:
         await until(pilot, "4 files +10 −2")
         await pilot.press("a")
         await until(pilot, "Apply 4 files +10 −2 to your checkout?")
@@ -294,7 +294,7 @@ async def test_apply_that_fails_says_what_to_do(app: App) -> None:
 
 async def test_moving_over_tasks_shows_them(app: App) -> None:
     recorded.everything()
-    async with app().run_test(size=WIDE) as pilot:
+    async with app().run_test(size=WIDE, notifications=True) as pilot:
         await until(pilot, "4 Log ─ bump httpx")
         await pilot.press("j")
         await until(pilot, "4 Log ─ fix the failing test")
@@ -305,7 +305,7 @@ async def test_moving_over_tasks_shows_them(app: App) -> None:
 
 async def test_every_theme(app: App) -> None:
     recorded.finished()
-    async with app().run_test(size=WIDE) as pilot:
+    async with app().run_test(size=WIDE, notifications=True) as pilot:
         await until(pilot, "4 files +10 −2")
         seen = set()
         for _ in range(5):
@@ -317,7 +317,7 @@ async def test_every_theme(app: App) -> None:
 
 async def test_the_palette_has_every_action(app: App) -> None:
     recorded.finished()
-    async with app().run_test(size=WIDE) as pilot:
+    async with app().run_test(size=WIDE, notifications=True) as pilot:
         await until(pilot, "4 files +10 −2")
         await pilot.press("ctrl+p", *"high contrast")
         await until(pilot, "Theme: High contrast")
@@ -325,7 +325,7 @@ async def test_the_palette_has_every_action(app: App) -> None:
 
 async def test_broken_environment_files(app: App, bench: RecordedBench) -> None:
     (bench.cwd / "fumehood.toml").write_text('name = "web"\ncolour = "red"\n')
-    async with app().run_test(size=WIDE) as pilot:
+    async with app().run_test(size=WIDE, notifications=True) as pilot:
         shown = await until(pilot, "problem")
         assert "colour" in shown
         assert "n new" not in shown
@@ -337,7 +337,7 @@ async def test_broken_environment_files(app: App, bench: RecordedBench) -> None:
 @pytest.mark.parametrize("size", [(20, 5), (10, 3), (1, 1), (119, 40), (121, 12)])
 async def test_any_size(app: App, size: tuple[int, int]) -> None:
     recorded.everything()
-    async with app().run_test(size=size) as pilot:
+    async with app().run_test(size=size, notifications=True) as pilot:
         for key in "12345+_?":
             await pilot.press({"+": "plus", "_": "underscore", "?": "question_mark"}.get(key, key))
             await pilot.pause()
@@ -348,7 +348,7 @@ async def test_any_size(app: App, size: tuple[int, int]) -> None:
 
 async def test_nothing_is_painted_when_nothing_happens(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     recorded.finished()
-    async with app().run_test(size=WIDE) as pilot:
+    async with app().run_test(size=WIDE, notifications=True) as pilot:
         await until(pilot, "4 files +10 −2")
         await pilot.pause(1.0)
         monkeypatch.setattr(words, "now", lambda: recorded.START + 7200)

@@ -19,6 +19,14 @@ _EXEC_EXAMPLES = """examples:
   fumehood exec --env web --branch feature/login --wait "make the login test pass"
   echo "bump httpx" | fumehood exec --env ./fumehood.toml -"""
 
+_CHECK_EXAMPLES = """examples:
+  fumehood network check --env web x.org api.example.org:8443
+  fumehood network check --phase setup x.org"""
+
+_ALLOW_EXAMPLES = """examples:
+  fumehood network allow x.org --env ./fumehood.toml
+  fumehood network allow =x.org:8443 --task k3m9xq"""
+
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """The options of `argv`; `options.run` names the function to call as "module:function"."""
@@ -35,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     _task_verbs(verbs)
     _cache_verbs(verbs)
     _environment_verbs(verbs)
+    _network_verbs(verbs)
     _machine_verbs(verbs)
     return parser
 
@@ -106,6 +115,25 @@ def _environment_verbs(verbs: Verbs) -> None:
     verb.add_argument("env", nargs="?", default=None, metavar="FILE", help="a file, a folder or a name")
     _verb(env, "list", "environments:list_", "list the environments within reach")
     _verb(env, "schema", "environments:schema", "print the JSON Schema of environment files")
+
+
+def _network_verbs(verbs: Verbs) -> None:
+    group = verbs.add_parser("network", help="check and change what an agent may reach")
+    network = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    verb = _verb(
+        network, "check", "network:check", "say which hosts a phase may reach; exit code 1 unless all", _CHECK_EXAMPLES
+    )
+    _env_option(verb)
+    verb.add_argument("--phase", choices=("setup", "agent"), default="agent", help="whose policy (default: agent)")
+    verb.add_argument("--method", default=None, metavar="M", help="judge an HTTP request with this method")
+    verb.add_argument("hosts", nargs="+", metavar="HOST[:PORT]", help="port 443 unless given")
+    verb = _verb(network, "show", "network:show", "print the policy as stored, each entry with what it stands for")
+    _env_option(verb)
+    verb = _verb(network, "allow", "network:allow", "let an agent reach one more host", _ALLOW_EXAMPLES)
+    verb.add_argument("host", metavar="HOST", help="x.org with its subdomains, =x.org alone, x.org:8443")
+    where = verb.add_mutually_exclusive_group(required=True)
+    where.add_argument("--env", default=None, metavar="NAME|PATH", help="in the file of this environment")
+    where.add_argument("--task", default="", metavar="TASK", help="in this running task only")
 
 
 def _machine_verbs(verbs: Verbs) -> None:

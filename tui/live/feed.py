@@ -75,7 +75,6 @@ class Feed:
         self.filter = text
         self._matches.clear()
         self._searching.clear()
-        self.story.touch(0)
 
     def _grow(self, changed: bool) -> bool:
         grown = False

@@ -130,7 +130,5 @@ class LogPane(Pane):
 
     def set_filter(self, text: str) -> None:
         """Show only what contains the text."""
-        if self.feed is not None and text != self.feed.filter:
-            self.feed.set_filter(text)
-            self.log_view.take()
-            self.tick()
+        self.log_view.filter(text)
+        self.tick()

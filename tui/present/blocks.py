@@ -18,7 +18,7 @@ _LOOK: dict[TextKind, tuple[str, str, str]] = {
     "prompt": ("›", "accent", "strong"),
     "message": ("¶", "accent", ""),
     "thought": ("·", "muted", "muted"),
-    "plan": ("☰", "accent", ""),
+    "plan": ("≡", "accent", ""),
     "tool": ("▪", "accent", ""),
     "file": ("✎", "accent", ""),
     "notice": ("·", "muted", "muted"),

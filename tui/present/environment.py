@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tui.present import words
 from tui.present.row import Row, Span, row, wrap
-from tui.present.text import clean, one_line
+from tui.present.text import one_line
 
 if TYPE_CHECKING:
     from engine.environment.model import Environment
@@ -105,7 +105,9 @@ def problem_rows(path: Path, problems: Sequence[Any], width: int) -> list[Row]:
     for problem in problems:
         line = getattr(problem, "line", None)
         where: Span = (f" {line:>4}  " if line else "    ·  ", "muted")
-        parts = wrap(clean(str(getattr(problem, "message", problem))), width - 9)
+        key = str(getattr(problem, "key", ""))
+        message = str(getattr(problem, "message", problem))
+        parts = wrap(f"{key}: {message}" if key else message, width - 9)
         lines += [row(where if n == 0 else " " * 7, part) for n, part in enumerate(parts)]
         hint = str(getattr(problem, "hint", ""))
         lines += [row(" " * 7, (part, "muted")) for part in (wrap(hint, width - 9) if hint else ())]

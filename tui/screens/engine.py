@@ -68,8 +68,7 @@ class EngineScreen(Screen[None]):
     @work(thread=True, exclusive=True, group="tasks", exit_on_error=False)
     def read_tasks(self, check: bool = False) -> None:
         """Read journals that grew; with `check`, first let the engine mark tasks whose supervisor is gone."""
-        changed = self.board.refresh()
-        if changed:
+        if self.board.refresh() or check:
             self.post_message(self.TasksRead())
         if check and any(not state.finished for state in self.board.states.values()):
             try:

@@ -160,11 +160,12 @@ class LineView(ScrollView, can_focus=True):
             self.refresh(Region(0, row - self.scroll_offset.y, self.size.width, 1))
         self.post_message(self.Moved(self, new))
 
-    def _step(self, rows: int) -> None:
+    def _step(self, rows: int, *, turn: bool = False) -> None:
+        """Move by rows; with `turn` what is in sight moves as far as the cursor."""
+        if turn or not self.HAS_CURSOR:
+            self.go(self.scroll_offset.y + rows)
         if self.HAS_CURSOR:
             self.move_to(self.cursor + rows)
-        else:
-            self.go(self.scroll_offset.y + rows)
 
     def action_list_down(self) -> None:
         """One row down."""
@@ -176,19 +177,19 @@ class LineView(ScrollView, can_focus=True):
 
     def action_list_page_down(self) -> None:
         """One page down."""
-        self._step(self.page - 1)
+        self._step(self.page - 1, turn=True)
 
     def action_list_page_up(self) -> None:
         """One page up."""
-        self._step(1 - self.page)
+        self._step(1 - self.page, turn=True)
 
     def action_list_half_down(self) -> None:
         """Half a page down."""
-        self._step(self.page // 2)
+        self._step(self.page // 2, turn=True)
 
     def action_list_half_up(self) -> None:
         """Half a page up."""
-        self._step(-(self.page // 2))
+        self._step(-(self.page // 2), turn=True)
 
     def action_list_top(self) -> None:
         """To the first row."""

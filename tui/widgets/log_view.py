@@ -62,6 +62,41 @@ class LogView(LineView):
         self.post_message(self.Status())
         return True
 
+    def filter(self, text: str) -> None:
+        """Show only what contains the text; empty shows everything, with the cursor on the line it was on."""
+        if self.feed is None or text == self.feed.filter:
+            return
+        number, line = self._at_cursor()
+        self.feed.set_filter(text)
+        self._painted.clear()
+        self._measure(0)
+        self.rows_changed()
+        if not self.following:
+            self.cursor = -1
+            self.move_to(self._row_of(number, line), center=True)
+        else:
+            self._to_end()
+        self.post_message(self.Status())
+
+    def _at_cursor(self) -> tuple[int, int]:
+        """The block at the cursor and the line of its output; -1 for none."""
+        number = self.block_at(self.cursor) if self._blocks else 0
+        block = self._blocks[number] if self._blocks else None
+        if not isinstance(block, Command) or self.feed is None:
+            return number, -1
+        inner = self.cursor - self._starts[number] - 1
+        if not self._filter:
+            return number, inner - self._head_height(block) + self._output(block)[1]
+        lines = self.feed.matches(block).lines
+        return number, lines[inner] if 0 <= inner < len(lines) else -1
+
+    def _row_of(self, number: int, line: int) -> int:
+        start = self._starts[min(number, len(self._starts) - 1)]
+        block = self._blocks[number] if number < len(self._blocks) else None
+        if line < 0 or not isinstance(block, Command) or self._filter or not block.shows_output:
+            return start
+        return start + 1 + self._head_height(block) + max(0, line - self._output(block)[1])
+
     # Where rows are
 
     def row_count(self) -> int:
@@ -85,13 +120,18 @@ class LogView(LineView):
         if isinstance(block, Text):
             wanted = not self._filter or self._filter.lower() in block.text.lower()
             return len(self._text_rows(block)) if wanted else 0
-        lines, above = self._output(block)
+        lines = self._output(block)[0]
         if self._filter:
             named = self._filter.lower() in block.command.lower()
             return 1 + lines if lines or named else 0
         if not block.shows_output:
             return 1
-        return 1 + block.command.strip().count("\n") + (lines + (1 if above else 0) or 1)
+        return 1 + self._head_height(block) + lines
+
+    def _head_height(self, command: Command) -> int:
+        """Rows between the heading of an unfolded command and its output."""
+        lines, above = self._output(command)
+        return command.command.strip().count("\n") + (1 if above or not lines else 0)
 
     def _output(self, command: Command) -> tuple[int, int]:
         """How many lines of output are shown, and how many above them are not."""

@@ -84,8 +84,7 @@ def test_a_command_folds_when_it_went_well() -> None:
     assert first.shows_output
     story.apply(ev.CommandFinished(id="1", exit_code=0, duration=2.0, status="completed", bytes=5))
     story.apply(ev.CommandFinished(id="2", exit_code=1, duration=0.1, status="failed"))
-    assert not first.shows_output
-    assert second.shows_output
+    assert [command.shows_output for command in (first, second)] == [False, True]
     assert text_of(blocks.command_row(first, 9.0)) == " ✓ pytest   2.0s    0 ▸ "
     assert text_of(blocks.command_row(second, 9.0)).endswith("0.10s    1 ▾ ")
 
@@ -125,7 +124,7 @@ def test_task_rows() -> None:
 
 
 def test_phases_keep_the_running_one_in_sight() -> None:
-    events = [ev.PhaseFinished(phase=p, status="done", seconds=1.0) for p in ("clone", "setup", "snapshot", "checkout")]  # type: ignore[arg-type]
+    events = [ev.PhaseFinished(phase=p, status="done", seconds=1.0) for p in ("clone", "setup", "snapshot", "checkout")]
     state = fold("a", [*events, ev.PhaseStarted(phase="agent", ts=100.0)])
     wide, narrow = (text_of(task.phases_row(state, 1, 141.0, width)) for width in (100, 40))
     assert wide == " clone 1.0s ▸ setup 1.0s ▸ snapshot 1.0s ▸ checkout 1.0s ▸ agent 0:41 ●"

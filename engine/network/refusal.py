@@ -1,0 +1,55 @@
+"""Requests that are not served, and how that is told to the container (SPEC N6)."""
+
+from __future__ import annotations
+
+from engine.network.policy import Policy
+from engine.network.record import Verdict
+from engine.network.request import Request
+
+
+class Refused(Exception):
+    """Ends a request that is not served; `error` is the value of `x-proxy-error`."""
+
+    def __init__(self, status: str, verdict: Verdict, reason: str, error: str = "", rule: str = "") -> None:
+        super().__init__(reason)
+        self.status = status
+        self.verdict = verdict
+        self.reason = reason
+        self.error = error
+        self.rule = rule
+
+    def response(self) -> bytes:
+        """The refusal in HTTP: one line of text that an agent can read."""
+        body = f"fumehood: {self.reason}\n".encode()
+        header = f"x-proxy-error: {self.error}\r\n" if self.error else ""
+        return (
+            f"HTTP/1.1 {self.status}\r\n{header}Content-Type: text/plain; charset=utf-8\r\n"
+            f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        ).encode() + body
+
+
+def forbidden(reason: str) -> Refused:
+    """A refusal that no rule of the policy says, but what a policy rests on."""
+    return Refused("403 Forbidden", "denied", reason, "blocked-by-policy")
+
+
+def malformed(fault: Exception) -> Refused:
+    """The refusal of what cannot be read in one way."""
+    return Refused("400 Bad Request", "denied", f"malformed request: {fault}")
+
+
+def judged(policy: Policy, request: Request) -> str:
+    """The rule that allows `request`.
+
+    Raises:
+        Refused: none does.
+    """
+    decision = policy.decide(request.host, request.port, visible_method(request), request.path)
+    if not decision.allowed:
+        raise Refused("403 Forbidden", "denied", decision.reason, decision.error, decision.rule)
+    return decision.rule
+
+
+def visible_method(request: Request) -> str | None:
+    """The method the policy judges: what a tunnel carries is not seen yet."""
+    return None if request.method == "CONNECT" else request.method
