@@ -40,6 +40,14 @@ class CacheEntry(NamedTuple):
     in_use_by: tuple[str, ...]
 
 
+class SecretEntry(NamedTuple):
+    """A secret of an environment: whether its file declares it, when its value was set (Unix seconds), None if not."""
+
+    name: str
+    declared: bool
+    set_at: float | None
+
+
 class Bench:
     """Environments, cache and tasks of this user, seen from the folder `cwd`."""
 
@@ -380,9 +388,45 @@ class Bench:
         state = self.task(reference)
         if state.finished:
             raise UsageError(f"task {state.id} has ended already: {state.status}", "allow it with --env instead")
+        if state.network_mode in ("off", "full"):
+            raise UsageError(f"the network of task {state.id} is {state.network_mode}: there is no list to add to")
         stored = str(one_rule(entry))
         ask_to_allow(self.folder(state.id), stored)
         return stored
+
+    # Secrets
+
+    def secret_set(self, environment: Environment, name: str, value: bytes) -> list[str]:
+        """Keep the value of a secret, encrypted (SPEC S1); returns warnings, each a sentence.
+
+        Raises:
+            UsageError: name or value cannot be those of an environment variable.
+        """
+        from engine.secrets.store import Store
+
+        warning = Store(environment).set(name, value)
+        warnings = [warning] if warning else []
+        if name not in environment.secrets:
+            warnings.append(f"{environment.path} does not declare it: add `{name} = {{}}` to [secrets] there")
+        return warnings
+
+    def secret_list(self, environment: Environment) -> list[SecretEntry]:
+        """The secrets that the environment declares or that have a value, by name; nothing is decrypted."""
+        from engine.secrets.store import Store
+
+        kept = Store(environment).names()
+        names = sorted({*environment.secrets, *kept})
+        return [SecretEntry(name, name in environment.secrets, kept.get(name)) for name in names]
+
+    def secret_remove(self, environment: Environment, name: str) -> None:
+        """Forget the value of a secret.
+
+        Raises:
+            UsageError: it has none.
+        """
+        from engine.secrets.store import Store
+
+        Store(environment).remove(name)
 
     # Images and the demo
 

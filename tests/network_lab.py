@@ -9,6 +9,7 @@ import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from engine.network.addresses import refused_class
 from engine.network.gateway import Gateway, Limits, RequestRecord
@@ -86,8 +87,13 @@ class Lab:
 
 
 @asynccontextmanager
-async def running_lab(folder: Path, policy: Policy | None = None, limits: Limits | None = None) -> AsyncIterator[Lab]:
-    """A lab whose gateway dials the lab's own loopback addresses, and refuses everything else it should refuse."""
+async def running_lab(
+    folder: Path, policy: Policy | None = None, limits: Limits | None = None, **options: Any
+) -> AsyncIterator[Lab]:
+    """A lab whose gateway dials the lab's own loopback addresses, and refuses everything else it should refuse.
+
+    `options` go to the gateway.
+    """
     lab = Lab(folder)
     lab.path.parent.parent.mkdir(mode=0o700)
     server = await asyncio.start_server(_serve, sock=_listener(socket.AF_INET, "0.0.0.0", 0))
@@ -101,6 +107,7 @@ async def running_lab(folder: Path, policy: Policy | None = None, limits: Limits
         refuse=lambda address: None if address in PUBLIC | {"127.0.1.99"} else refused_class(address),
         resolver=Resolver(lab.lookup),
         limits=limits,
+        **options,
     )
     await lab.gateway.start(lab.path)
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import threading
 from collections.abc import Iterable
 from functools import partial
 from typing import Any, ClassVar
@@ -18,6 +19,8 @@ from tui.present import actions, theme
 from tui.present.text import clean
 from tui.present.theme import FumehoodTheme, Palette
 from tui.screens.bench import BenchScreen
+
+_SECONDS_TO_LEAVE = 3.0
 
 
 class Workbench(App[int]):
@@ -85,19 +88,25 @@ class Workbench(App[int]):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGHUP, signal.SIGTERM):
             try:
-                loop.add_signal_handler(number, partial(self.exit, 128 + number))
+                loop.add_signal_handler(number, partial(self._leave, number))
             except (RuntimeError, ValueError):
                 # Not the main thread, as in tests: there is no terminal to restore either.
                 break
         for problem in self._theme_problems:
             self.tell(str(problem), bad=True)
 
+    def _leave(self, number: signal.Signals) -> None:
+        if number == signal.SIGHUP:
+            # Writing to a terminal that is gone may block for ever; all that matters is on disk.
+            last_resort = threading.Timer(_SECONDS_TO_LEAVE, os._exit, (128 + number,))
+            last_resort.daemon = True
+            last_resort.start()
+        self.exit(128 + number)
+
     def tell(self, text: str, *, hint: str = "", bad: bool = False) -> None:
         """A toast; the text may come from anywhere."""
         whole = f"{text}\n{hint}" if hint else text
-        self.notify(
-            clean(whole), severity="error" if bad else "information", markup=False, timeout=10 if bad else 4
-        )
+        self.notify(clean(whole), severity="error" if bad else "information", markup=False, timeout=10 if bad else 4)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: every action of the registry, and the themes."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from engine.environment.model import Environment
 
 # Raised when what a snapshot contains changes its meaning; older snapshots are then misses.
-FORMAT = "1"
+FORMAT = "2"
 _LINES_KEPT = 2000
 
 

@@ -40,9 +40,7 @@ class Credential:
         return (host, port) in self.hosts
 
 
-def make_credential(
-    hosts: Iterable[str], value: bytes, *, header: str = "", placeholder: str = ""
-) -> Credential:
+def make_credential(hosts: Iterable[str], value: bytes, *, header: str = "", placeholder: str = "") -> Credential:
     """A network secret for requests over HTTPS to each of `hosts` (`x.org`, or `x.org:8443`), no subdomains.
 
     Raises:

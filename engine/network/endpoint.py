@@ -19,8 +19,8 @@ class ConnectionEnded(Exception):
 class Endpoint(asyncio.Protocol):
     """A connected socket under asyncio.
 
-    At first bytes gather here and are read with `receive`; after `pour` each piece goes straight to a sink, and
-    reading stops while the side it is poured into is full.
+    At first bytes gather here and are read with `receive` and `take`, and reading stops while many wait; after `pour`
+    each piece goes straight to a sink, and reading stops while the side it is poured into is full.
 
     Attributes:
         received: bytes that have arrived.
@@ -41,6 +41,8 @@ class Endpoint(asyncio.Protocol):
         self._arrived = asyncio.Event()
         self._sink: Callable[[bytes], None] | None = None
         self._source: Endpoint | None = None
+        self._writable = asyncio.Event()
+        self._writable.set()
 
     async def receive(self, parse: Callable[[bytearray], _T | None]) -> _T:
         """Wait until `parse` makes something of the bytes gathered so far; it sees them all and takes none.
@@ -59,8 +61,11 @@ class Endpoint(asyncio.Protocol):
 
     def take(self, size: int) -> bytes:
         """Remove and return the first `size` bytes gathered."""
-        taken = bytes(self.gathered[:size])
+        with memoryview(self.gathered) as view:
+            taken = bytes(view[:size])
         del self.gathered[:size]
+        if len(self.gathered) <= _READ_AHEAD and self._transport is not None:
+            self._transport.resume_reading()
         return taken
 
     def pour(self, sink: Callable[[bytes], None], *, into: Endpoint | None = None) -> None:
@@ -78,6 +83,16 @@ class Endpoint(asyncio.Protocol):
         if self._transport is not None:
             self.sent += len(data)
             self._transport.write(data)
+
+    async def drain(self) -> None:
+        """Wait while what was written does not fit the socket.
+
+        Raises:
+            ConnectionEnded: the connection is gone.
+        """
+        await self._writable.wait()
+        if self._transport is None or self._transport.is_closing():
+            raise ConnectionEnded
 
     def finish(self) -> None:
         """Say that nothing more will be sent; receiving goes on."""
@@ -120,17 +135,20 @@ class Endpoint(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by asyncio."""
         self._transport = None
+        self._writable.set()
         self._end()
         if not self.lost.done():
             self.lost.set_result(None)
 
     def pause_writing(self) -> None:
         """Called by asyncio when more than `_WRITE_AHEAD` bytes wait to be sent."""
+        self._writable.clear()
         if self._source is not None and self._source._transport is not None:
             self._source._transport.pause_reading()
 
     def resume_writing(self) -> None:
         """Called by asyncio when they were sent."""
+        self._writable.set()
         if self._source is not None and self._source._transport is not None:
             self._source._transport.resume_reading()
 
@@ -148,6 +166,14 @@ async def splice(client: Endpoint, server: Endpoint, idle: float) -> None:
     server.pour(client.write, into=client)
     both = asyncio.gather(client.ended, server.ended)
     await moving((client, server), {both, client.lost, server.lost}, idle)
+
+
+async def linger(side: Endpoint, seconds: float = 2.0) -> None:
+    """Say that nothing more will be sent, and drop what still comes for a while: who is still sending a body would
+    lose the answer if we closed at once."""
+    side.finish()
+    side.pour(lambda _: None)
+    await asyncio.wait({side.ended}, timeout=seconds)
 
 
 async def moving(sides: tuple[Endpoint, ...], until: set[asyncio.Future[Any]], idle: float) -> None:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from engine.errors import NetworkError
 from engine.network.body import body_reader
 from engine.network.client_hello import BadHello, is_tls, server_name
 from engine.network.dial import DialFailed, DialRefused
-from engine.network.endpoint import ConnectionEnded, Endpoint, moving, splice
+from engine.network.endpoint import ConnectionEnded, Endpoint, linger, moving, splice
 from engine.network.hosts import is_address
 from engine.network.policy import Policy
+from engine.network.record import Limits, RequestRecord, Verdict, shown_line, shown_path
+from engine.network.refusal import Refused, forbidden, judged, malformed, visible_method
 from engine.network.request import (
     BadRequest,
     Request,
@@ -23,80 +24,17 @@ from engine.network.request import (
     upstream_head,
 )
 
+if TYPE_CHECKING:
+    from engine.network.inspection import InspectedTunnel, Inspection
+    from engine.network.proxies import Proxy
+
 _T = TypeVar("_T")
 _HTTPS = 443
 _ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 # Fatal alert access_denied: clients name it in their error message, where a closed connection would tell nothing.
 _TLS_REFUSAL = bytes((21, 3, 3, 0, 2, 2, 49))
-_LINGER_SECONDS = 2.0
 _CLOSE_SECONDS = 60.0
 _SHOWN_BYTES = 200
-
-Verdict = Literal["allowed", "denied", "failed"]
-
-
-@dataclass(frozen=True, slots=True)
-class RequestRecord:
-    """One decided request (SPEC N6).
-
-    Attributes:
-        host: what was asked for; of a request that could not be read, its first line with escapes.
-        port: 0 when the request could not be read.
-        method: `CONNECT` for a tunnel, else the HTTP method; empty when it could not be read.
-        decision: `failed` was allowed but not served: no such name, nobody answers, too slow.
-        rule: the rule that decided, empty when none did.
-        reason: why it was not served, or why it was cut.
-        bytes_up: bytes sent to the host.
-        bytes_down: bytes that came from it.
-        seconds: from the first byte of the request to the end.
-    """
-
-    host: str
-    port: int
-    method: str
-    decision: Verdict
-    rule: str = ""
-    reason: str = ""
-    bytes_up: int = 0
-    bytes_down: int = 0
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one gateway spends on its container.
-
-    Attributes:
-        connections: served at the same time; more wait.
-        head_seconds: for a request head or a TLS hello to arrive.
-        connect_seconds: for a connection to one address.
-        idle_seconds: without a byte, after which a connection is cut.
-    """
-
-    connections: int = 256
-    head_seconds: float = 10.0
-    connect_seconds: float = 8.0
-    idle_seconds: float = 600.0
-
-
-class _Refused(Exception):
-    """Ends an exchange that is not served; `error` is the value of `x-proxy-error`."""
-
-    def __init__(self, status: str, verdict: Verdict, reason: str, error: str = "") -> None:
-        super().__init__(reason)
-        self.status = status
-        self.verdict = verdict
-        self.reason = reason
-        self.error = error
-
-    def response(self) -> bytes:
-        """The refusal in HTTP: one line of text that an agent can read."""
-        body = f"fumehood: {self.reason}\n".encode()
-        header = f"x-proxy-error: {self.error}\r\n" if self.error else ""
-        return (
-            f"HTTP/1.1 {self.status}\r\n{header}Content-Type: text/plain; charset=utf-8\r\n"
-            f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-        ).encode() + body
 
 
 class Exchange:
@@ -107,6 +45,8 @@ class Exchange:
         policy: gives the policy in force now.
         dial: connects to a host and port the policy allows; raises as `engine.network.dial.dial`.
         limits: the times to keep.
+        dial_plain: as `dial`, for one plain request, which may be for a proxy of this host; `dial` when None.
+        inspection: what it takes to look into tunnels, and to know which need it; None to look into none.
     """
 
     def __init__(
@@ -116,12 +56,17 @@ class Exchange:
         policy: Callable[[], Policy],
         dial: Callable[[str, int], Awaitable[Endpoint]],
         limits: Limits,
+        dial_plain: Callable[[str, int], Awaitable[tuple[Endpoint, Proxy | None]]] | None = None,
+        inspection: Inspection | None = None,
     ) -> None:
         self._client = client
         self._server: Endpoint | None = None
         self._policy = policy
         self._dial = dial
         self._limits = limits
+        self._dial_plain = dial_plain
+        self._inspection = inspection
+        self._inspected: InspectedTunnel | None = None
         self._request: Request | None = None
         self._tunnel_open = False
         self._unchecked = False
@@ -137,7 +82,7 @@ class Exchange:
             await self._receive(lambda data: data or None)
             self._began = asyncio.get_running_loop().time()
             await self._serve()
-        except _Refused as refusal:
+        except Refused as refusal:
             await self._turn_away(refusal)
         except ConnectionEnded:
             pass
@@ -150,6 +95,8 @@ class Exchange:
         if not self._began or (self._request is None and not self._reason):
             return None
         request, server = self._request, self._server
+        if self._inspected is not None and self._inspected.requests:
+            return self._inspected.end(self._reason)
         return RequestRecord(
             host=request.host if request else self._first_line,
             port=request.port if request else 0,
@@ -160,15 +107,17 @@ class Exchange:
             bytes_up=server.sent if server else 0,
             bytes_down=server.received if server else 0,
             seconds=round(asyncio.get_running_loop().time() - self._began, 3),
+            path=shown_path(request.path) if request else "",
         )
 
     def cut_by(self, policy: Policy) -> bool:
         """Whether `policy` would not have let this exchange come as far as it has; if so the record will say it."""
-        request = self._request
+        request = (self._inspected and self._inspected.request) or self._request
         if request is None or self._verdict != "allowed":
             return False
-        if policy.decide(request.host, request.port, _visible_method(request)).allowed and not (
-            self._unchecked and policy.checks_tunnels
+        unseen = self._tunnel_open and self._inspected is None and policy.inspects(request.host, request.port)
+        if policy.decide(request.host, request.port, visible_method(request), request.path).allowed and not (
+            unseen or (self._unchecked and policy.checks_tunnels)
         ):
             return False
         self._reason = "cut: the network policy changed"
@@ -177,21 +126,25 @@ class Exchange:
     async def _serve(self) -> None:
         request = await self._read_request(parse_proxy_request)
         self._judge(request)
-        self._server = await self._connect(request)
+        self._server, proxy = await self._connect(request)
         if request.method != "CONNECT":
-            await self._forward(request, self._server)
+            await self._forward(request, self._server, proxy)
         else:
             await self._tunnel(request, self._server)
 
     async def _tunnel(self, request: Request, server: Endpoint) -> None:
         self._client.write(_ESTABLISHED)
         self._tunnel_open = True
-        if not self._policy().checks_tunnels:
+        inspection = self._inspection if self._needs_inspection(request) else None
+        if inspection is None and not self._policy().checks_tunnels:
             self._unchecked = True
         elif is_tls(await self._receive(lambda data: data or None)):
             await self._check_hello(request)
+            if inspection is not None:
+                await self._inspect(request, server, inspection)
+                return
         elif request.port == _HTTPS:
-            raise _forbidden(f"the tunnel to {request.host}:{_HTTPS} carries something else than TLS")
+            raise forbidden(f"the tunnel to {request.host}:{_HTTPS} carries something else than TLS")
         else:
             await self._plain_in_tunnel(request, server)
             return
@@ -202,7 +155,7 @@ class Exchange:
         """Refuse a TLS connection that is for another host than the tunnel was opened to."""
         name = await self._receive(server_name)
         if name != request.host and not (name == "" and is_address(request.host)):
-            raise _forbidden(f"the TLS hello in the tunnel to {request.host} names {name or 'no server'}")
+            raise forbidden(f"the TLS hello in the tunnel to {request.host} names {name or 'no server'}")
 
     async def _plain_in_tunnel(self, request: Request, server: Endpoint) -> None:
         """Plain HTTP in a tunnel is read and judged like any other, so that it can neither change host nor method."""
@@ -210,7 +163,32 @@ class Exchange:
         self._judge(inner)
         await self._forward(inner, server)
 
-    async def _forward(self, request: Request, server: Endpoint) -> None:
+    def _needs_inspection(self, request: Request) -> bool:
+        if self._inspection is None:
+            return False
+        bound = any(credential.bound_to(request.host, request.port) for credential in self._inspection.credentials)
+        return bound or self._policy().inspects(request.host, request.port)
+
+    async def _inspect(self, request: Request, server: Endpoint, inspection: Inspection) -> None:
+        """Serve the requests inside a tunnel one by one; each is recorded, and the tunnel only if it held none."""
+        from engine.network.inspection import InspectedTunnel
+
+        inspected = self._inspected = InspectedTunnel(
+            self._client, server, request, policy=self._policy, limits=self._limits, inspection=inspection
+        )
+        serving = asyncio.create_task(inspected.run())
+        try:
+            await moving((self._client, server), {serving, self._client.lost}, self._limits.idle_seconds)
+        finally:
+            serving.cancel()
+            await asyncio.wait({serving})
+        if not serving.cancelled():
+            serving.result()
+        if inspected.reason:
+            self._verdict, self._reason = "failed", inspected.reason
+        await self._close(server)
+
+    async def _forward(self, request: Request, server: Endpoint, proxy: Proxy | None = None) -> None:
         """Send one request on, and everything that comes back."""
         body = body_reader(request.body)
 
@@ -225,7 +203,7 @@ class Exchange:
             if not body.finished:
                 server.abort()
 
-        server.write(upstream_head(request))
+        server.write(upstream_head(request, proxy))
         self._client.pour(pass_body, into=server)
         self._client.ended.add_done_callback(body_ended)
         server.pour(self._client.write, into=self._client)
@@ -238,29 +216,26 @@ class Exchange:
             side.close()
         await asyncio.wait({self._client.lost, server.lost}, timeout=_CLOSE_SECONDS)
 
-    async def _turn_away(self, refusal: _Refused) -> None:
+    async def _turn_away(self, refusal: Refused) -> None:
         self._verdict, self._reason = refusal.verdict, refusal.reason
-        self._first_line = _shown_line(self._client.gathered)
+        self._rule = refusal.rule or self._rule
+        self._first_line = shown_line(self._client.gathered)
         spoke_tls = self._tunnel_open and is_tls(self._client.gathered)
         self._client.write(_TLS_REFUSAL if spoke_tls else refusal.response())
-        self._client.finish()
-        # A client still sending its body would lose the answer if we closed at once.
-        self._client.pour(lambda _: None)
-        await asyncio.wait({self._client.ended}, timeout=_LINGER_SECONDS)
+        await linger(self._client)
 
     def _judge(self, request: Request) -> None:
-        decision = self._policy().decide(request.host, request.port, _visible_method(request))
-        self._rule = decision.rule
-        if not decision.allowed:
-            raise _Refused("403 Forbidden", "denied", decision.reason, decision.error)
+        self._rule = judged(self._policy(), request)
 
-    async def _connect(self, request: Request) -> Endpoint:
+    async def _connect(self, request: Request) -> tuple[Endpoint, Proxy | None]:
         try:
-            return await self._dial(request.host, request.port)
+            if request.method != "CONNECT" and self._dial_plain is not None:
+                return await self._dial_plain(request.host, request.port)
+            return await self._dial(request.host, request.port), None
         except DialRefused as fault:
-            raise _forbidden(f"{fault}: only the public internet can be reached") from None
+            raise forbidden(f"{fault}: only the public internet can be reached") from None
         except (DialFailed, NetworkError) as fault:
-            raise _Refused("502 Bad Gateway", "failed", str(fault)) from None
+            raise Refused("502 Bad Gateway", "failed", str(fault)) from None
 
     async def _read_request(self, parse: Callable[[bytes], Request]) -> Request:
         def whole(data: bytearray) -> tuple[Request, int] | None:
@@ -277,19 +252,6 @@ class Exchange:
             async with asyncio.timeout(self._limits.head_seconds):
                 return await self._client.receive(parse)
         except TimeoutError:
-            raise _Refused("408 Request Timeout", "failed", "the request did not arrive in time") from None
+            raise Refused("408 Request Timeout", "failed", "the request did not arrive in time") from None
         except (BadRequest, BadHello) as fault:
-            raise _Refused("400 Bad Request", "denied", f"malformed request: {fault}") from None
-
-
-def _forbidden(reason: str) -> _Refused:
-    return _Refused("403 Forbidden", "denied", reason, "blocked-by-policy")
-
-
-def _shown_line(data: bytearray) -> str:
-    line = bytes(data[:_SHOWN_BYTES]).split(b"\r\n")[0]
-    return line.decode("latin-1").encode("unicode_escape").decode("ascii")
-
-
-def _visible_method(request: Request) -> str | None:
-    return None if request.method == "CONNECT" else request.method
+            raise malformed(fault) from None

@@ -1,4 +1,4 @@
-"""The gateway of one task: the HTTP proxy on a unix socket, the only way out of its container (SPEC N1-N3, N6)."""
+"""The gateway of one task: the HTTP proxy on a unix socket, the only way out of its container (SPEC N1-N6, N8)."""
 
 from __future__ import annotations
 
@@ -6,22 +6,35 @@ import asyncio
 import os
 import socket
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.errors import NetworkError
 from engine.network.addresses import refused_class
-from engine.network.dial import dial
+from engine.network.dial import dial, dial_proxy
 from engine.network.endpoint import Endpoint
-from engine.network.exchange import Exchange, Limits, RequestRecord
+from engine.network.exchange import Exchange
 from engine.network.policy import Policy
+from engine.network.proxies import Proxies, Proxy
+from engine.network.record import Limits, RequestRecord
 from engine.network.resolver import Resolver
+
+if TYPE_CHECKING:
+    import ssl
+
+    from engine.network.certificates import Authority
+    from engine.network.credentials import Credential
+    from engine.network.inspection import Inspection
 
 _BACKLOG = 1024
 # A unix socket's own default is less than what asyncio reads at once.
 _SEND_BUFFER = 1024 * 1024
 _SOCKET_PATH_BYTES = 107
 _RETRY_SECONDS = 0.2
+# A host that needs a proxy often resolves no outside name, and finds that out slowly.
+_BEHIND_PROXY_SECONDS = 2.0
+_BEHIND_PROXY_FAILURE_TTL = 60.0
 
 __all__ = ["Gateway", "Limits", "RequestRecord"]
 
@@ -40,6 +53,13 @@ class Gateway:
         refuse: the class of an address that is never dialled, None for a good one.
         resolver: how names become addresses; closed with the gateway.
         limits: times and the number of connections.
+        authority: makes the certificates that the container is shown where the gateway looks into TLS.
+        credentials: network secrets, put into the requests they are bound to, whatever the policy inspects.
+        trust: how servers are verified where it does; this machine's own authorities by default.
+        proxies: those through which this host reaches the internet; none by default.
+
+    Raises:
+        NetworkError: policy or credentials need TLS to be inspected, and there is no authority.
     """
 
     def __init__(
@@ -50,12 +70,20 @@ class Gateway:
         refuse: Callable[[str], str | None] = refused_class,
         resolver: Resolver | None = None,
         limits: Limits | None = None,
+        authority: Authority | None = None,
+        credentials: Sequence[Credential] = (),
+        trust: ssl.SSLContext | None = None,
+        proxies: Proxies | None = None,
     ) -> None:
+        if authority is None and credentials:
+            raise NetworkError("network secrets need TLS inspection, and there is no certificate authority")
         self.reached = asyncio.Event()
-        self._policy = policy
         self._on_request = on_request
         self._refuse = refuse
-        self._resolver = resolver or Resolver()
+        self._proxies = proxies or Proxies()
+        self._inspection = None if authority is None else _inspection(authority, trust, credentials, on_request)
+        self._policy = self._enforceable(policy)
+        self._resolver = resolver or _resolver(self._proxies)
         self._limits = limits or Limits()
         self._places = asyncio.Semaphore(self._limits.connections)
         self._exchanges: dict[asyncio.Task[None], Exchange] = {}
@@ -89,8 +117,12 @@ class Gateway:
         self._accepting = asyncio.get_running_loop().create_task(self._accept(listener))
 
     def set_policy(self, policy: Policy) -> None:
-        """Judge by `policy` from now on, and cut what is under way and would not be allowed by it."""
-        self._policy = policy
+        """Judge by `policy` from now on, and cut what is under way and would not be allowed by it.
+
+        Raises:
+            NetworkError: it needs TLS to be inspected, and there is no authority.
+        """
+        self._policy = self._enforceable(policy)
         for task, exchange in list(self._exchanges.items()):
             if exchange.cut_by(policy):
                 task.cancel()
@@ -122,7 +154,14 @@ class Gateway:
                 await asyncio.sleep(_RETRY_SECONDS)
                 continue
             self.reached.set()
-            exchange = Exchange(client, policy=lambda: self._policy, dial=self._dial, limits=self._limits)
+            exchange = Exchange(
+                client,
+                policy=lambda: self._policy,
+                dial=self._dial,
+                dial_plain=self._dial_plain,
+                limits=self._limits,
+                inspection=self._inspection,
+            )
             task = loop.create_task(exchange.run())
             self._exchanges[task] = exchange
             task.add_done_callback(self._ended)
@@ -135,9 +174,41 @@ class Gateway:
         if not task.cancelled():
             task.result()
 
+    def _enforceable(self, policy: Policy) -> Policy:
+        if policy.inspect and self._inspection is None:
+            raise NetworkError("the network policy needs TLS inspection, and there is no certificate authority")
+        return policy
+
     async def _dial(self, host: str, port: int) -> Endpoint:
-        seconds = self._limits.connect_seconds
-        return await dial(host, port, resolver=self._resolver, refuse=self._refuse, seconds=seconds)
+        return await self._dial_via(self._proxies.for_tunnel(host, port), host, port, tunnel=True)
+
+    async def _dial_plain(self, host: str, port: int) -> tuple[Endpoint, Proxy | None]:
+        proxy = self._proxies.for_plain(host, port)
+        return await self._dial_via(proxy, host, port, tunnel=False), proxy
+
+    async def _dial_via(self, proxy: Proxy | None, host: str, port: int, *, tunnel: bool) -> Endpoint:
+        resolver, refuse, seconds = self._resolver, self._refuse, self._limits.connect_seconds
+        if proxy is None:
+            return await dial(host, port, resolver=resolver, refuse=refuse, seconds=seconds)
+        return await dial_proxy(proxy, host, port, tunnel=tunnel, resolver=resolver, refuse=refuse, seconds=seconds)
+
+
+def _resolver(proxies: Proxies) -> Resolver:
+    if proxies.tunnels is None and proxies.plain is None:
+        return Resolver()
+    return Resolver(timeout=_BEHIND_PROXY_SECONDS, failure_ttl=_BEHIND_PROXY_FAILURE_TTL)
+
+
+def _inspection(
+    authority: Authority,
+    trust: ssl.SSLContext | None,
+    credentials: Sequence[Credential],
+    on_request: Callable[[RequestRecord], None],
+) -> Inspection:
+    # Loaded only where TLS is inspected: h11, ssl and the authorities of this machine take time.
+    from engine.network.inspection import Inspection, system_trust
+
+    return Inspection(authority, trust or system_trust(), tuple(credentials), on_request)
 
 
 def _bind(path: Path) -> socket.socket:

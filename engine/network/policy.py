@@ -58,7 +58,9 @@ class Policy:
         """Whether the requests inside a tunnel to `host:port` have to be seen to decide on them."""
         if not self.inspect:
             return False
-        return self.methods is not None or (self.mode == "limited" and all(r.narrow for r in self._admitting(host, port)))
+        return self.methods is not None or (
+            self.mode == "limited" and all(r.narrow for r in self._admitting(host, port))
+        )
 
     def decide(self, host: str, port: int, method: str | None, path: str = "/") -> Decision:
         """Judge a request to a canonical host; `method` is None for a tunnel, whose requests are not seen (yet).

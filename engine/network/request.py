@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from engine.network.hosts import show_authority, split_authority
+
+if TYPE_CHECKING:
+    from engine.network.proxies import Proxy
 
 MAX_HEAD = 64 * 1024
 """Bytes a request head may have."""
 
+_HTTP = 80
 _END = b"\r\n\r\n"
 _REQUEST_LINE = re.compile(r"([A-Z][A-Z-]{0,31}) ([!-~]+) HTTP/1\.([01])")
 _STARTED = re.compile(rb"[A-Z][A-Z-]{0,31} [!-~]+ HTTP/1\.[01]\r\n")
@@ -43,6 +47,10 @@ class BadRequest(Exception):
     """The bytes are no request this proxy takes; the message says why and goes back with status 400."""
 
 
+class OtherHost(BadRequest):
+    """The Host field names another host than the one the request goes to."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """A request head that has one meaning.
@@ -55,6 +63,7 @@ class Request:
         version: the digit after `HTTP/1.`.
         fields: header fields to send on, in order, without hop-by-hop and framing ones.
         body: what follows the head.
+        websocket: whether it asks to go on as a websocket, which is left out of `fields`.
     """
 
     method: str
@@ -64,6 +73,11 @@ class Request:
     version: str
     fields: tuple[tuple[str, str], ...]
     body: Body
+    websocket: bool = False
+
+    def authority(self, default_port: int) -> str:
+        """Host and port as the Host field has them, without the port that goes without saying."""
+        return show_authority(self.host, self.port).removesuffix(f":{default_port}")
 
 
 def head_end(data: bytes | bytearray) -> int | None:
@@ -116,16 +130,23 @@ def parse_tunnelled_request(head: bytes, host: str, port: int) -> Request:
     return _request(method, (host, port), target, version, fields, port)
 
 
-def upstream_head(request: Request) -> bytes:
-    """The head sent to the server: origin form, our own Host and framing, one request a connection."""
-    host = show_authority(request.host, request.port).removesuffix(":80")
-    lines = [f"{request.method} {request.path} HTTP/1.{request.version}", f"Host: {host}", "Connection: close"]
-    if request.body == "chunked":
-        lines.append("Transfer-Encoding: chunked")
-    elif request.body or request.method not in _BODYLESS:
-        lines.append(f"Content-Length: {request.body}")
-    lines += [f"{name}: {value}" for name, value in request.fields]
+def upstream_head(request: Request, proxy: Proxy | None = None) -> bytes:
+    """The head sent to the server, or to the proxy of this host on the way to it: our own Host and framing, one
+    request a connection."""
+    host = request.authority(_HTTP)
+    target = request.path if proxy is None else f"http://{host}{request.path}"
+    own = [("Host", host), ("Connection", "close"), *framing_fields(request)]
+    own += [] if proxy is None else proxy.fields
+    lines = [f"{request.method} {target} HTTP/1.{request.version}"]
+    lines += [f"{name}: {value}" for name, value in (*own, *request.fields)]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
+
+
+def framing_fields(request: Request) -> list[tuple[str, str]]:
+    """The header fields that say how long the body is."""
+    if request.body == "chunked":
+        return [("Transfer-Encoding", "chunked")]
+    return [("Content-Length", str(request.body))] if request.body or request.method not in _BODYLESS else []
 
 
 def _split_head(head: bytes) -> tuple[str, str, str, list[tuple[str, str]]]:
@@ -172,7 +193,8 @@ def _request(
         raise BadRequest("Connection names a field that frames the request")
     dropped = _FRAMING | _HOP_BY_HOP | named
     kept = tuple((name, value) for name, value in fields if name.lower() not in dropped)
-    return Request(method, *authority, path, version, kept, body)
+    websocket = any(name.lower() == "upgrade" and "websocket" in value.lower() for name, value in fields)
+    return Request(method, *authority, path, version, kept, body, websocket)
 
 
 def _single(fields: list[tuple[str, str]], name: str) -> str | None:
@@ -187,7 +209,7 @@ def _check_host(value: str | None, authority: tuple[str, int], version: str, def
         if version == "1":
             raise BadRequest("the Host field is missing")
     elif split_authority(value, default_port) != authority:
-        raise BadRequest("the Host field names another host than the target")
+        raise OtherHost("the Host field names another host than the target")
 
 
 def _body(method: str, version: str, length: str | None, encoding: str | None) -> Body:

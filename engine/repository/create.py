@@ -42,8 +42,10 @@ def _same(folder: Path, target: Path) -> bool:
         return False
     for file in folder.rglob("*"):
         copy = target / file.relative_to(folder)
-        if file.is_file() and "__pycache__" not in file.parts and (
-            not copy.is_file() or copy.read_bytes() != file.read_bytes()
+        if (
+            file.is_file()
+            and "__pycache__" not in file.parts
+            and (not copy.is_file() or copy.read_bytes() != file.read_bytes())
         ):
             return False
     return True

@@ -33,62 +33,68 @@ def maskable(value: bytes) -> bool:
     return len(bare) >= SHORTEST and bare.lower() not in _COMMON and len(set(bare)) > 2
 
 
-def forms(value: bytes) -> dict[bytes, str]:
+def forms(value: bytes, *, for_files: bool = False) -> dict[bytes, str]:
     """Every literal to look for, with the name of the form it is; empty when the value is not maskable.
 
     Each part of the value (whole, lines, strings of a JSON document) is taken in each encoding; literals shorter than
     `SHORTEST` are left out.
+
+    Args:
+        for_files: leave out those strings of a JSON document that any file may hold, such as "service_account".
     """
     found: dict[bytes, str] = {}
     if not maskable(value):
         return found
-    for part, kind in _parts(value.decode("utf-8", "surrogateescape")):
+    for part, kind in _parts(value.decode("utf-8", "surrogateescape"), for_files):
         for form, literal in _encodings(part):
             if len(literal) >= SHORTEST:
                 found.setdefault(literal, f"{kind}{form}")
     return found
 
 
-def says_something(literal: bytes) -> bool:
-    """Whether finding this literal in a file points to the secret: plain words and addresses do not."""
-    return not _TELLS_NOTHING.fullmatch(literal.decode("utf-8", "replace"))
-
-
-def _parts(value: str) -> Iterator[tuple[str, str]]:
+def _parts(value: str, for_files: bool) -> Iterator[tuple[str, str]]:
     yield value, ""
     yield value.strip(), ""
-    lines = value.strip().splitlines()
-    if len(lines) > 1:
-        for joined in ("\n", "\r\n", ""):
-            yield joined.join(line.strip() for line in lines), ""
-        yield "\r\n".join(lines), ""
-        for line in lines:
-            if maskable(line.encode("utf-8", "surrogateescape")) and not _ARMOUR.fullmatch(line.strip()):
-                yield line.strip(), "a line of it, "
-    for leaf in _json_strings(value):
-        if maskable(leaf.encode("utf-8", "surrogatepass")):
+    leaves = _json_strings(value)
+    if not leaves:
+        yield from _lines(value)
+    for leaf in leaves:
+        if maskable(_bytes(leaf)) and not (for_files and _TELLS_NOTHING.fullmatch(leaf)):
             yield leaf, "a string of it, "
-            for line in leaf.splitlines()[1:-1]:
-                if maskable(line.encode("utf-8", "surrogatepass")):
-                    yield line.strip(), "a line of it, "
+            yield from _lines(leaf)
 
 
-def _json_strings(value: str) -> Iterator[str]:
+def _lines(value: str) -> Iterator[tuple[str, str]]:
+    """The value with other line ends, and each line of it that is a secret of its own."""
+    lines = value.strip().splitlines()
+    if len(lines) < 2:
+        return
+    bare = [line.strip() for line in lines]
+    for joined in ("\n".join(bare), "\r\n".join(bare), "".join(bare), "\n".join(lines), "\r\n".join(lines)):
+        yield joined, ""
+    for line in bare:
+        if maskable(_bytes(line)) and not _ARMOUR.fullmatch(line):
+            yield line, "a line of it, "
+
+
+def _json_strings(value: str) -> list[str]:
     """The strings that a JSON object or array holds, without its keys."""
     if not value.lstrip().startswith(("{", "[")):
-        return
+        return []
     try:
         pending = [json.loads(value)]
     except (ValueError, RecursionError):
-        return
+        return []
+    found = []
     while pending:
         node = pending.pop()
         if isinstance(node, str):
-            yield node
+            found.append(node)
         elif isinstance(node, dict):
             pending.extend(node.values())
         elif isinstance(node, list):
             pending.extend(node)
+    return found
 
 
 def _encodings(part: str) -> Iterator[tuple[str, bytes]]:

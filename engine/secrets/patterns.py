@@ -1,7 +1,7 @@
 """Looking for all forms of all secrets at once, in text as it is and with white space and colours taken out.
 
-The second view finds base64 that was wrapped, one character a line, colour codes inside a token. For literals long
-enough for it, it finds whatever the first would, so each literal is looked for in one view only.
+The second view finds base64 that was wrapped, one character a line, colour codes inside a token. It does not replace
+the first: a stray `ESC [` swallows the digits behind it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, chain
 
 from engine.secrets.forms import forms
 from engine.secrets.secret import Secret
@@ -39,29 +39,29 @@ class Patterns:
     """All forms of the secrets in `values`, compiled; for any number of searches in any thread.
 
     Args:
-        wanted: which literals to take, of those that `forms` gives.
+        for_files: as `forms` takes it.
     """
 
-    def __init__(self, values: Mapping[str, Secret], wanted: Callable[[bytes], bool] = lambda literal: True) -> None:
+    def __init__(self, values: Mapping[str, Secret], *, for_files: bool = False) -> None:
         plain: dict[bytes, tuple[str, str]] = {}
         squeezed: dict[bytes, tuple[str, str]] = {}
         for name, secret in values.items():
-            for literal, form in forms(secret.reveal()).items():
-                if wanted(literal):
-                    tight = squeeze(literal)
-                    if len(tight) >= _SQUEEZED_SHORTEST:
-                        squeezed.setdefault(tight, (name, form))
-                    else:
-                        plain.setdefault(literal, (name, form))
+            for literal, form in forms(secret.reveal(), for_files=for_files).items():
+                plain.setdefault(literal, (name, form))
+                tight = squeeze(literal)
+                if len(tight) >= _SQUEEZED_SHORTEST:
+                    squeezed.setdefault(tight, (name, form))
         self.plain = Literals(plain)
         self.squeezed = Literals(squeezed)
 
     def __bool__(self) -> bool:
-        return bool(self.plain) or bool(self.squeezed)
+        return bool(self.plain)
 
     def search(self, data: bytes) -> list[Match]:
         """Every occurrence, also overlapping ones, in no order."""
-        found = self.plain.search(data) if self.plain else []
+        if not self:
+            return []
+        found = self.plain.search(data)
         if self.squeezed:
             hits = self.squeezed.search(squeeze(data))
             if hits:
@@ -79,12 +79,11 @@ class Patterns:
         if cut := _CUT_ESCAPE.search(data, max(0, size - _CUT_ESCAPE_LENGTH)):
             whole = cut.start()
         start, length = whole, size - whole
-        if self.plain:
-            window = data[max(0, size - self.plain.longest) :]
-            at = self.plain.beginning_at(window)
-            if at < len(window):
-                position = size - len(window) + at
-                start, length = min(start, position), max(length, size - position)
+        window = data[max(0, size - self.plain.longest) :]
+        at = self.plain.beginning_at(window)
+        if at < len(window):
+            position = size - len(window) + at
+            start, length = min(start, position), max(length, size - position)
         if self.squeezed:
             base = max(0, whole - self.reach)
             window = data[base:whole]
@@ -124,7 +123,7 @@ class Literals:
         size = len(data)
         lowest = max(0, size - self.longest + 1)
         heads = sorted({start for _, start, _ in self._heads(data) if start >= lowest})
-        for start in (*heads, *range(max(lowest, size - _HEAD + 1), size)):
+        for start in chain(heads, range(max(lowest, size - _HEAD + 1), size)):
             rest = data[start:]
             index = bisect_right(self._sorted, rest)
             if index < len(self._sorted) and self._sorted[index].startswith(rest):

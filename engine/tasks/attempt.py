@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -18,13 +19,14 @@ from engine.tasks import events as ev
 from engine.tasks.prepare import Base
 from engine.tasks.recorder import phase, skipped
 from engine.tasks.scripted import run_script
-from engine.tasks.scripts import SELF_TEST_OFF
+from engine.tasks.scripts import SELF_TEST_FULL, SELF_TEST_LIMITED, SELF_TEST_OFF
 from engine.tasks.work import Work
 
 if TYPE_CHECKING:
     from engine.agents.base import Agent, Ended
 
 # What only a container that runs has use for; imported while docker starts it.
+_SELF_TEST_SECONDS = 15.0
 _LATER = ("engine.agents.drive", "engine.repository.out", "engine.repository.diff")
 
 
@@ -75,6 +77,7 @@ def _start(work: Work, container: Container) -> bytes:
 
 def _checkout(work: Work, boot: Boot, base: Base, run: int) -> None:
     with phase(work.recorder, "checkout", run) as current:
+        off = work.environment.network.agent == "off"
         checkout = work.checkout
         target = checkout.target
         if run == 1:
@@ -83,11 +86,13 @@ def _checkout(work: Work, boot: Boot, base: Base, run: int) -> None:
         if target.sha != base.sha:
             current.reason = f"{target.sha[:9]}, the snapshot is at {base.sha[:9]}"
         try:
-            report = into.checkout(boot, work.repository_dir, target.sha, bundle, afterwards=SELF_TEST_OFF)
+            test = SELF_TEST_OFF if off else ""
+            report = into.checkout(boot, work.repository_dir, target.sha, bundle, afterwards=test)
         finally:
             if bundle:
                 bundle.unlink()
-        _prove(work, report.decode("utf-8", "replace"), run)
+        if off:
+            _prove(work, report.decode("utf-8", "replace"), run)
 
 
 def _prove(work: Work, report: str, run: int) -> None:
@@ -96,7 +101,9 @@ def _prove(work: Work, report: str, run: int) -> None:
     ok = bool(findings) and all(line.startswith("ok ") for line in findings)
     work.recorder.emit(ev.NetworkProven(mode=work.environment.network.agent, ok=ok, checks=findings, run=run))
     if not ok:
-        raise NetworkError(f"the container is not cut off from the network: {'; '.join(findings) or 'no answer'}")
+        raise NetworkError(
+            f"the network is not as the policy says, so no agent starts: {'; '.join(findings) or 'no answer'}"
+        )
 
 
 def _maintenance(work: Work, container: Container, run: int) -> bool:
@@ -105,7 +112,8 @@ def _maintenance(work: Work, container: Container, run: int) -> bool:
     if not maintenance.script.strip():
         skipped(work.recorder, "maintenance", "no maintenance script", run)
         return False
-    from engine.tasks.outlet import PUBLIC, outlet
+    from engine.network.check import PUBLIC
+    from engine.tasks.outlet import outlet
 
     try:
         with (
@@ -160,14 +168,25 @@ def _agent(work: Work, container: Container, agent: Agent, run: int) -> Ended:
 
 @contextmanager
 def _agent_network(work: Work, container: Container, run: int) -> Iterator[Mapping[str, str]]:
-    """What the agent may reach (SPEC N1): nothing unless the environment says so; no relay exists then."""
+    """What the agent may reach (SPEC N1): nothing unless the environment says so; no relay exists then.
+
+    A policy that lets it out is proven to hold before the agent starts (SPEC T2).
+    """
     if work.environment.network.agent == "off":
         yield {}
         return
-    from engine.tasks.outlet import agent_policy, outlet
+    from engine.network.check import needs_registries, phase_policy, proof_target
+    from engine.tasks.outlet import outlet
+    from engine.tasks.registries import recall
 
-    policy = agent_policy(work.environment)
+    registries = recall(container).entries if needs_registries(work.environment) else None
+    policy = phase_policy(work.environment, "agent", registries)
+    test = SELF_TEST_LIMITED if policy.mode == "limited" else SELF_TEST_FULL
     with outlet(work, container, "agent", policy, run=run) as way_out:
+        way_out.counted_from = math.inf
+        report = container.bash(test, proof_target(policy), timeout=_SELF_TEST_SECONDS).out
+        way_out.counted_from = time.monotonic()
+        _prove(work, report.decode("utf-8", "replace"), run)
         yield way_out.variables
 
 

@@ -82,7 +82,10 @@ class CacheDecision(Event, frozen=True, kw_only=True, tag="cache"):
 
 
 class NetworkRequest(Event, frozen=True, kw_only=True, tag="network.request"):
-    """One request the gateway decided (SPEC N6)."""
+    """One request the gateway decided (SPEC N6), and the command that caused it as far as can be told.
+
+    `sure`: it was the only command that ran at that time.
+    """
 
     phase: Phase
     host: str
@@ -94,6 +97,8 @@ class NetworkRequest(Event, frozen=True, kw_only=True, tag="network.request"):
     bytes_up: int = 0
     bytes_down: int = 0
     seconds: float = 0.0
+    command: str = ""
+    sure: bool = False
 
 
 class NetworkProven(Event, frozen=True, kw_only=True, tag="network.proven"):

@@ -4,69 +4,93 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from engine.containers.container import Container, Limits, Mount, create
 from engine.errors import NetworkError
 from engine.network import relay
+from engine.network.attribution import Cause
 from engine.network.gateway import Gateway, RequestRecord
-from engine.network.policy import Policy, make_policy
+from engine.network.policy import Policy
+from engine.network.rules import parse_entry
 from engine.network.variables import proxy_variables
 from engine.state import socket_dir
 from engine.tasks import events as ev
+from engine.tasks.requests import asked_to_allow
 from engine.tasks.work import Work
 
-if TYPE_CHECKING:
-    from engine.environment.model import Environment
-
-# Setup and maintenance reach the public internet, never the host, its networks or metadata (SPEC N1).
-PUBLIC = Policy(mode="full")
 _RELAY_LIMITS = Limits(cpus=1, memory=256 << 20, pids=512)
 _RELAY_SECONDS = 15.0
+_ASK_SECONDS = 0.2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outlet:
-    """An open way out: the variables that lead programs to it."""
+    """An open way out: the variables that lead programs to it.
+
+    Requests that began before `counted_from` (monotonic seconds) are the self-test's own and not journalled.
+    """
 
     variables: Mapping[str, str]
-
-
-def agent_policy(environment: Environment) -> Policy:
-    """What the environment lets its agent reach (SPEC N1, N3).
-
-    Raises:
-        UsageError: an entry of the allowlist or denylist is unusable.
-    """
-    network = environment.network
-    return make_policy(network.agent, allow=network.allow, deny=network.deny, methods=network.methods or None)
+    counted_from: float = 0.0
 
 
 @contextmanager
 def outlet(work: Work, container: Container, phase: ev.Phase, policy: Policy, *, run: int) -> Iterator[Outlet]:
     """Let the container out as far as `policy` allows; every request is journalled (SPEC N1, N6).
 
-    It ends with the block: relay and gateway go, and with them every connection.
+    It ends with the block: relay and gateway go, and with them every connection. What the user allows the task
+    meanwhile is added to a limited policy.
 
     Raises:
         NetworkError: gateway or relay cannot be set up; nothing is reachable then.
     """
     folder = socket_dir(f"{work.spec.id}-{phase}-{run}")
+    way_out = Outlet(proxy_variables())
 
     def record(request: RequestRecord) -> None:
-        work.recorder.emit(_event(request, phase, run))
+        if time.monotonic() - request.seconds >= way_out.counted_from:
+            work.recorder.emit(_event(request, phase, run, work.recorder.cause(run, request.seconds)))
 
     try:
-        with _Serving(folder / relay.SOCKET_NAME, policy, record) as gateway, _relay(work, container, folder, run):
-            if not gateway.reached(_RELAY_SECONDS):
+        with (
+            _Serving(folder / relay.SOCKET_NAME, policy, record) as serving,
+            _relay(work, container, folder, run),
+            _listening(work, serving, run),
+        ):
+            if not serving.reached(_RELAY_SECONDS):
                 raise NetworkError("the relay container did not start: there is no way out of the container")
-            yield Outlet(proxy_variables())
+            yield way_out
     finally:
         folder.rmdir()
+
+
+@contextmanager
+def _listening(work: Work, serving: _Serving, run: int) -> Iterator[None]:
+    """Take in what the user allows the task while it runs (SPEC N6)."""
+    ended = threading.Event()
+
+    def watch() -> None:
+        offset = 0
+        while not ended.wait(_ASK_SECONDS):
+            entries, offset = asked_to_allow(work.folder, offset)
+            for entry in entries:
+                serving.allow(entry)
+                work.recorder.emit(ev.Notice(level="info", text=f"{entry} is allowed for this task now", run=run))
+
+    thread = threading.Thread(target=watch, name="requests", daemon=True)
+    if serving.policy.mode == "limited":
+        thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        if thread.ident is not None:
+            thread.join()
 
 
 class _Serving:
@@ -74,6 +98,7 @@ class _Serving:
 
     def __init__(self, path: Path, policy: Policy, record: Callable[[RequestRecord], None]) -> None:
         self._path = path
+        self.policy = policy
         self._loop = asyncio.new_event_loop()
         self._gateway = Gateway(policy, on_request=record)
         self._thread = threading.Thread(target=self._loop.run_forever, name="gateway", daemon=True)
@@ -90,6 +115,11 @@ class _Serving:
             return asyncio.run_coroutine_threadsafe(waiting, self._loop).result()
         except TimeoutError:
             return False
+
+    def allow(self, entry: str) -> None:
+        """Add an entry, already in its stored form, to the policy in force."""
+        self.policy = replace(self.policy, allow=(*self.policy.allow, *parse_entry(entry)))
+        self._loop.call_soon_threadsafe(self._gateway.set_policy, self.policy)
 
     def __exit__(self, *_: object) -> None:
         asyncio.run_coroutine_threadsafe(self._gateway.close(), self._loop).result()
@@ -132,7 +162,7 @@ def _interpreter(container: Container) -> relay.Interpreter:
     )
 
 
-def _event(request: RequestRecord, phase: ev.Phase, run: int) -> ev.NetworkRequest:
+def _event(request: RequestRecord, phase: ev.Phase, run: int, cause: Cause) -> ev.NetworkRequest:
     return ev.NetworkRequest(
         phase=phase,
         host=request.host,
@@ -144,5 +174,7 @@ def _event(request: RequestRecord, phase: ev.Phase, run: int) -> ev.NetworkReque
         bytes_up=request.bytes_up,
         bytes_down=request.bytes_down,
         seconds=request.seconds,
+        command=cause.command,
+        sure=cause.sure,
         run=run,
     )

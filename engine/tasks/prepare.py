@@ -142,6 +142,7 @@ def _build(work: Work, image_id: str, key: Key, decision: Explanation) -> Base:
     try:
         _setup(work, container)
         with phase(work.recorder, "snapshot"):
+            _discover(work, container)
             # What setup did to tracked files is undone now, as every resume would; what it added is remembered.
             into.checkout(container, work.repository_dir, checkout.default.sha)
             into.record_leftovers(container, work.repository_dir)
@@ -173,7 +174,8 @@ def _setup(work: Work, container: Container) -> None:
     if not setup.script.strip():
         skipped(work.recorder, "setup", "no setup script")
         return
-    from engine.tasks.outlet import PUBLIC, outlet
+    from engine.network.check import PUBLIC
+    from engine.tasks.outlet import outlet
 
     with phase(work.recorder, "setup"), outlet(work, container, "setup", PUBLIC, run=1) as way_out:
         run_script(
@@ -185,6 +187,14 @@ def _setup(work: Work, container: Container) -> None:
             timeout=setup.timeout,
             env=way_out.variables,
         )
+
+
+def _discover(work: Work, container: Container) -> None:
+    """Find the package registries the image's clients use, for the presets of this snapshot's tasks (SPEC N3)."""
+    from engine.tasks.registries import discover
+
+    for text in discover(container, work.workdir).notices:
+        work.recorder.emit(ev.Notice(level="info", text=text))
 
 
 def _commit(work: Work, container: Container, key: Key, sha: str, seconds: float, *, kept: bool) -> str:

@@ -13,6 +13,7 @@ from typing import IO, Literal
 import msgspec
 
 from engine.errors import Cancelled, EngineError, PhaseFailed
+from engine.network.attribution import Attribution, Cause
 from engine.tasks import events as ev
 from engine.tasks.journal import OUTPUT, Journal, output_path
 
@@ -51,6 +52,7 @@ class Recorder:
         self._lock = threading.RLock()
         self._open: dict[str, _OpenCommand] = {}
         self._agent_commands: dict[int, int] = {}
+        self._causes: dict[int, Attribution] = {}
         (folder / OUTPUT).mkdir(mode=0o700, exist_ok=True)
         self._commands = sum(1 for _ in (folder / OUTPUT).iterdir())
 
@@ -68,6 +70,7 @@ class Recorder:
             if phase == "agent":
                 self._agent_commands[run] = self.agent_commands(run) + 1
             self._open[name] = _OpenCommand(run, time.monotonic(), file)
+            self._causes.setdefault(run, Attribution()).started(name, time.monotonic())
             self.emit(ev.CommandStarted(id=name, command=command, cwd=cwd, phase=phase, run=run))
         return name
 
@@ -89,6 +92,7 @@ class Recorder:
         """A command ended; `status` follows from the exit code unless it was ended by us or lost."""
         with self._lock:
             command = self._open.pop(name)
+            self._causes[command.run].finished(name, time.monotonic())
             tail = b"".join(command.tail)[-TAIL_KEPT:]
             truncated = command.total > command.size + len(tail)
             if tail:
@@ -114,6 +118,11 @@ class Recorder:
         with self._lock:
             for name in [n for n, command in self._open.items() if command.run == run]:
                 self.command_finished(name, None, status)
+
+    def cause(self, run: int, seconds_ago: float) -> Cause:
+        """Which command of an attempt ran that many seconds ago (SPEC N6)."""
+        with self._lock:
+            return self._causes.setdefault(run, Attribution()).at(time.monotonic() - seconds_ago)
 
     def agent_commands(self, run: int) -> int:
         """How many commands the agent of this attempt has started."""

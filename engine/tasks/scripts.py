@@ -54,7 +54,7 @@ tunnel() {
     while read -r -t 0.1 line <&3 && [ "$line" != $'\r' ]; do
       case ${line,,} in x-proxy-error:*) error=${line#*: } ;; esac
     done
-    printf '%s %s' "$status" "${error%$'\r'}"
+    [ -z "$status" ] || printf '%s %s' "$status" "${error%$'\r'}"
   } 3<>/dev/tcp/127.0.0.1/3128
 }
 # That a tunnel to $1, which is $2, is refused by the policy.
@@ -72,7 +72,7 @@ allowed() {
   answer=$(tunnel "$1" 2>/dev/null)
   case $answer in
     '200 '*) echo "ok $1 is reached" ;;
-    '' | ' ') echo "ok the proxy does not refuse $1, which has not answered yet" ;;
+    '') echo "ok the proxy does not refuse $1, which has not answered yet" ;;
     '502 '* | '504 '*) echo "ok the proxy does not refuse $1, which does not answer" ;;
     *) echo "bad $1 is not let through: $answer" ;;
   esac

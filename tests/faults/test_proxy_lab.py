@@ -1,4 +1,8 @@
-"""Attacks on the gateway as raw bytes (SPEC N3): whatever is sent, only the listed names are reached."""
+"""Attacks on the gateway as raw bytes (SPEC N3, N4): whatever is sent, only the listed names are reached.
+
+All of them run without and with inspection. The one difference is asserted: without it, a request inside TLS may name
+another site behind the same address (domain fronting), and its method is not seen.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ import pytest
 
 from engine.network.policy import Policy, make_policy
 from tests.network_lab import ALLOWED, WILD, client_hello, running_lab
+from tests.tls_lab import closed, running_tls_lab
 
 HTTP_INSIDE = b"GET / HTTP/1.0\r\nHost: {host}\r\n\r\n"
 
@@ -139,9 +144,49 @@ async def test_connect_reaches_only_what_is_listed(tmp_path: Path, inside: str) 
         assert all(record.host.isprintable() for record in lab.records)
 
 
-async def test_whole_requests_reach_only_what_is_listed(tmp_path: Path) -> None:
-    async with running_lab(tmp_path) as lab:
-        lab.gateway.set_policy(_policy(lab.port))
+async def test_inspected_tunnels_reach_only_what_is_listed(tmp_path: Path) -> None:
+    async with running_tls_lab(tmp_path) as tls:
+        tls.lab.gateway.set_policy(_policy(tls.port, inspect=True))
+        for target, expected in CONNECT_TARGETS:
+            shown = target.replace("{P}", str(tls.port))
+            name = shown.partition(":")[0].rstrip(".").lower() if expected else "allowed.test"
+            inside = f"GET / HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode()
+            try:
+                reader, writer = await tls.open_by(
+                    f"CONNECT {shown} HTTP/1.1\r\nHost: {shown}\r\n\r\n".encode(), name
+                )
+            except ConnectionError as refusal:
+                assert expected is None, (shown, refusal)
+                continue
+            writer.write(inside)
+            answer = await reader.read()
+            await closed(writer)
+            assert reached(answer) == ({expected} if expected else set()), (shown, answer)
+        assert len(await tls.lab.settled(len(CONNECT_TARGETS))) == len(CONNECT_TARGETS)
+
+
+@pytest.mark.parametrize("inspect", [False, True], ids=["spliced", "inspected"])
+async def test_another_site_inside_tls_is_refused_only_with_inspection(tmp_path: Path, inspect: bool) -> None:
+    requests = {
+        "fronting": b"GET / HTTP/1.1\r\nHost: evil.test\r\nConnection: close\r\n\r\n",
+        "method": b"POST / HTTP/1.1\r\nHost: allowed.test\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+    }
+    async with running_tls_lab(tmp_path) as tls:
+        tls.lab.gateway.set_policy(_policy(tls.port, inspect=inspect))
+        if not inspect:
+            tls.trust = tls.server_trust
+        leaks = {name for name, request in requests.items() if reached(await tls.ask("allowed.test", request))}
+        assert leaks == (set() if inspect else {"fronting", "method"})
+        for name in ("evil.test", "www.wild.test"):
+            with pytest.raises(OSError, match="(?i)access denied|eof|reset"):
+                await tls.open("allowed.test", name)
+
+
+@pytest.mark.parametrize("inspect", [False, True], ids=["spliced", "inspected"])
+async def test_whole_requests_reach_only_what_is_listed(tmp_path: Path, inspect: bool) -> None:
+    async with running_tls_lab(tmp_path) as tls:
+        lab = tls.lab
+        lab.gateway.set_policy(_policy(lab.port, inspect=inspect))
         for raw, expected in REQUESTS:
             request = raw.replace(b"{SECOND}", SECOND).replace(b"{P}", str(lab.port).encode())
             answer = await lab.ask(request, HTTP_INSIDE if raw.startswith(b"CONNECT") else None)
@@ -194,7 +239,6 @@ async def test_full_internet_is_the_public_one(tmp_path: Path) -> None:
         assert {record.decision for record in await lab.settled(2 * len(kinds))} == {"denied"}
 
 
-def _policy(port: int) -> Policy:
-    return make_policy(
-        "limited", allow=[f"=allowed.test:{port}", f"*.wild.test:{port}"], methods=["GET", "HEAD", "OPTIONS"]
-    )
+def _policy(port: int, *, inspect: bool = False) -> Policy:
+    allow = [f"=allowed.test:{port}", f"*.wild.test:{port}"]
+    return make_policy("limited", allow=allow, methods=["GET", "HEAD", "OPTIONS"], inspect=inspect)

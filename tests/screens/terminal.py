@@ -11,6 +11,7 @@ import struct
 import sys
 import termios
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pyte
@@ -23,16 +24,18 @@ _QUERIES = (b"\x1b[?2026$p", b"\x1b[>1u", b"\x1b[<u", b"\x1b[?2048$p")
 class Terminal:
     """`argv` in a terminal of its own."""
 
-    def __init__(self, argv: list[str], *, columns: int = 80, rows: int = 24, **environment: str) -> None:
+    def __init__(
+        self, argv: list[str], *, columns: int = 80, rows: int = 24, variables: Mapping[str, str] | None = None
+    ) -> None:
         self.screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
         self.written = b""
-        variables = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "TMUX", "COLUMNS", "LINES")}
-        variables |= {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8", "PYTHONPATH": str(ROOT)}
+        own = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "TMUX", "COLUMNS", "LINES")}
+        own |= {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8", "PYTHONPATH": str(ROOT)}
         self.pid, self._descriptor = pty.fork()
         if self.pid == 0:
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-            os.execvpe(argv[0], argv, variables | environment)
+            os.execvpe(argv[0], argv, own | dict(variables or {}))
 
     def read(self, seconds: float) -> None:
         """Take in what is written within so many seconds."""
@@ -94,6 +97,9 @@ class Terminal:
             os.close(self._descriptor)
 
 
-def workbench(**options: int) -> Terminal:
+WORKBENCH = [sys.executable, "-m", "tui"]
+
+
+def workbench(*, columns: int = 80, rows: int = 24) -> Terminal:
     """The workbench on the tasks of this test."""
-    return Terminal([sys.executable, "-m", "tui"], columns=options.get("columns", 80), rows=options.get("rows", 24))
+    return Terminal(WORKBENCH, columns=columns, rows=rows)

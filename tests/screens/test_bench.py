@@ -109,8 +109,8 @@ async def test_scrolling_up_pauses_and_the_end_follows(app: App) -> None:
         assert "more 29" not in shown
         await pilot.press("G")
         await until(pilot, "more 29")
-        task.output("0003", b"after\n", 24)
-        await until(pilot, "after")
+        task.output("0003", b"the last line\n", 24)
+        await until(pilot, "the last line")
         await pilot.press("k")
         await until(pilot, "G to the end")
         await pilot.press("j")

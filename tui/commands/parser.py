@@ -27,6 +27,11 @@ _ALLOW_EXAMPLES = """examples:
   fumehood network allow x.org --env ./fumehood.toml
   fumehood network allow =x.org:8443 --task k3m9xq"""
 
+_SECRET_EXAMPLES = """examples:
+  fumehood secret set NPM_TOKEN --env web
+  fumehood secret set DEPLOY_KEY --env web --file ~/.ssh/deploy
+  pass show npm | fumehood secret set NPM_TOKEN --env web -"""
+
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """The options of `argv`; `options.run` names the function to call as "module:function"."""
@@ -43,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     _task_verbs(verbs)
     _cache_verbs(verbs)
     _environment_verbs(verbs)
+    _secret_verbs(verbs)
     _network_verbs(verbs)
     _machine_verbs(verbs)
     return parser
@@ -134,6 +140,20 @@ def _network_verbs(verbs: Verbs) -> None:
     where = verb.add_mutually_exclusive_group(required=True)
     where.add_argument("--env", default=None, metavar="NAME|PATH", help="in the file of this environment")
     where.add_argument("--task", default="", metavar="TASK", help="in this running task only")
+
+
+def _secret_verbs(verbs: Verbs) -> None:
+    group = verbs.add_parser("secret", help="set, list or remove the secrets of an environment")
+    secret = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    verb = _verb(secret, "set", "secrets:set_", "give a secret its value, kept encrypted", _SECRET_EXAMPLES)
+    verb.add_argument("name", metavar="NAME", help="the name of the variable the setup script sees")
+    verb.add_argument("source", nargs="?", choices=["-"], default="", metavar="-", help="read the value from stdin")
+    verb.add_argument("--file", default="", help="read the value from a file (default: ask for it)")
+    _env_option(verb)
+    _env_option(_verb(secret, "list", "secrets:list_", "list the secrets, without their values"))
+    verb = _verb(secret, "rm", "secrets:remove", "forget the value of a secret")
+    verb.add_argument("name", metavar="NAME")
+    _env_option(verb)
 
 
 def _machine_verbs(verbs: Verbs) -> None:

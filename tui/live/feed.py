@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -106,9 +107,15 @@ class Board:
 
     states: dict[str, TaskState] = field(default_factory=dict)
     _offsets: dict[str, int] = field(default_factory=dict)
+    # Threads that look at the journals must not apply an event twice.
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def refresh(self) -> bool:
         """Look for new tasks and new events; True when a task that is shown may look different. For a thread."""
+        with self._lock:
+            return self._refresh()
+
+    def _refresh(self) -> bool:
         changed = False
         try:
             folders = [folder for folder in tasks_dir().iterdir() if folder.is_dir()]
@@ -142,5 +149,5 @@ class Board:
 
     def newest_first(self) -> list[TaskState]:
         """Every task that has begun, the newest first."""
-        begun = [state for state in self.states.values() if state.created_at]
+        begun = [state for state in list(self.states.values()) if state.created_at]
         return sorted(begun, key=lambda state: (state.created_at, state.id), reverse=True)

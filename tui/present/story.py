@@ -75,8 +75,8 @@ class Story:
     _failed_phase: str = ""
 
     def apply(self, event: ev.AnyEvent) -> None:
-        """Take one event in; those of other attempts are passed over."""
-        if event.run != self.attempt:
+        """Take one event in; those of other attempts are passed over, those of the whole task are not."""
+        if event.run != self.attempt and not isinstance(event, ev.TaskStatus | ev.CacheDecision):
             return
         match event:
             case ev.CommandStarted():

@@ -30,7 +30,8 @@ class BenchScreen(PanesScreen):
 
     def __init__(self, bench: Bench, task_id: str | None = None) -> None:
         super().__init__(bench, "log" if task_id else "tasks")
-        self.wanted = task_id or ""
+        # The task to open as soon as it is there: the beginning of its id, which "" is of any; None when it is open.
+        self.wanted: str | None = task_id or ""
         self._pace = pacing.Pace()
         self._patch_of: tuple[str, int, float, str] | None = None
 
@@ -52,11 +53,10 @@ class BenchScreen(PanesScreen):
     def _tasks_read(self) -> None:
         states = self.board.newest_first()
         self.tasks_pane.show(states)
-        if self.wanted or (self.log_pane.feed is None and states):
-            wanted = next((s.id for s in states if self.wanted and s.id.startswith(self.wanted)), "")
-            opened = wanted or (states[0].id if states and not self.wanted else "")
+        if self.wanted is not None:
+            opened = next((s.id for s in states if s.id.startswith(self.wanted)), "")
             if opened:
-                self.wanted = ""
+                self.wanted = None
                 self.tasks_pane.select(opened)
                 self.open_task(opened)
         self.refresh_bars()

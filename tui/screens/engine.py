@@ -70,7 +70,7 @@ class EngineScreen(Screen[None]):
         """Read journals that grew; with `check`, first let the engine mark tasks whose supervisor is gone."""
         if self.board.refresh() or check:
             self.post_message(self.TasksRead())
-        if check and any(not state.finished for state in self.board.states.values()):
+        if check and any(not state.finished for state in self.board.newest_first()):
             try:
                 self.bench.tasks()
             except (EngineError, OSError):

@@ -68,7 +68,10 @@ class PanesScreen(EngineScreen):
         """Go to a pane; where only one is shown at a time, show it."""
         pane = self.query_one(f"#{name}", Pane)
         self._mark_current(pane)
-        pane.view.focus()
+        if not pane.view.focusable:
+            # A pane that was hidden can take the keys only when its styles say that it is seen.
+            self.app.stylesheet.update(self)
+        self.set_focus(pane.view, scroll_visible=False)
         self.refresh_bars()
 
     def on_descendant_focus(self) -> None:

@@ -87,10 +87,10 @@ def test_reading_is_total_and_stable(entry: str) -> None:
 
 
 def test_presets_are_usable_and_named_in_the_rule() -> None:
-    assert preset_names() == ["common-dependencies", "package-managers"]
+    assert preset_names() == ["common-dependencies", "package-managers", "registries"]
     for name in preset_names():
-        assert len(preset_rules(name)) > 30
-    policy = make_policy("limited", allow=["preset:common-dependencies", "preset:package-managers"])
+        assert len(preset_rules(name, ())) > 30 or name == "registries"
+    policy = make_policy("limited", allow=["preset:common-dependencies", "preset:package-managers"], registries=())
     assert policy.decide("api.github.com", 443, None).rule == "github.com (preset:common-dependencies)"
     assert policy.decide("mirror.bazel.build", 443, None).rule == "=mirror.bazel.build (preset:package-managers)"
     assert not policy.decide("x.mirror.bazel.build", 443, None).allowed

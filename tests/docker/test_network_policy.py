@@ -1,0 +1,80 @@
+"""The agent's network as the environment says: limited hosts get through, others are told why not (SPEC N1, N3, N6)."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.docker.conftest import Lab, environment
+from tests.docker.test_control import start, wait_for
+
+pytestmark = pytest.mark.docker
+
+REGISTRIES = '[network]\nagent = "limited"\nallow = ["preset:registries"]\n'
+
+
+def test_a_limited_agent_reaches_the_registries_and_nothing_else(lab: Lab) -> None:
+    command = """
+python3 -m pip download -q --no-deps -d /tmp/p iniconfig && echo pip works
+curl -s -o /dev/null -w '%{http_code} %header{x-proxy-error}\\n' http://refused.test/
+curl -s https://refused.test/ || echo tunnel refused
+timeout 3 bash -c 'exec 3<>/dev/tcp/198.51.100.1/443' 2>/dev/null || echo no way around
+"""
+    state = lab.task(lab.project("limited", environment("true", command=command, more=REGISTRIES)))
+    assert state["status"] == "ready", state["error"]
+    printed = lab.output(state["id"], "agent")
+    assert "pip works" in printed
+    assert "403 blocked-by-allowlist" in printed
+    assert "tunnel refused" in printed
+    assert "no way around" in printed
+    assert (state["network"]["mode"], state["network"]["proven"], state["network"]["denied"]) == ("limited", True, 2)
+    events = lab.events(state["id"])
+    denied = [e for e in events if e["type"] == "network.request" and e["decision"] == "denied"]
+    commands = [e["id"] for e in events if e["type"] == "command.started" and e["phase"] == "agent"]
+    assert [(e["host"], e["command"], e["sure"]) for e in denied] == [("refused.test", commands[0], True)] * 2
+    assert "refused" in lab.run("status", state["id"]).stdout or state["network"]["denied"] == 2
+
+
+def test_an_agent_with_full_internet_still_reaches_no_private_address(lab: Lab) -> None:
+    command = "curl -s -o /dev/null -m 5 -w '%{http_code}\\n' http://169.254.169.254/; curl -s -o /dev/null -m 5 -w '%{http_code}\\n' http://172.17.0.1/"
+    state = lab.task(lab.project("full", environment(command=command, more='[network]\nagent = "full"\n')))
+    assert lab.output(state["id"], "agent").split() == ["403", "403"]
+    assert state["network"]["mode"] == "full"
+
+
+def test_a_host_can_be_allowed_while_the_task_runs(lab: Lab) -> None:
+    command = """
+for i in $(seq 100); do
+  code=$(curl -s -o /dev/null -m 5 -w '%{http_code}' http://allowed-later.invalid/)
+  echo $code; [ $code = 403 ] || break; sleep 0.2
+done
+"""
+    more = '[network]\nagent = "limited"\nallow = ["example.org"]\n'
+    task = start(lab, lab.project("later", environment(command=command, more=more)))
+    wait_for(lab, task, "command.output")
+    assert lab.run("network", "allow", "allowed-later.invalid", "--task", task).returncode == 0
+    wait_for(lab, task, "task.status", seconds=60, status="ready")
+    printed = lab.output(task, "agent").split()
+    assert (printed[0], printed[-1]) == ("403", "502")
+
+
+def test_a_snapshot_run_by_hand_has_no_network_when_the_task_says_so(lab: Lab) -> None:
+    project = lab.project("killed", environment(command="echo up; sleep 3; curl -s -m 3 http://example.org/ || echo nothing", more=REGISTRIES))
+    task = start(lab, project)
+    wait_for(lab, task, "command.output")
+    relays = lab.containers(task)
+    import subprocess
+
+    for container in relays:
+        role = subprocess.run(
+            ["docker", "inspect", "-f", '{{index .Config.Labels "fumehood.role"}} {{.HostConfig.NetworkMode}}', container],
+            check=True, capture_output=True, text=True,
+        ).stdout.split()  # fmt: skip
+        assert role[1] == "none" or role[1].startswith("container:")
+        if role[0] == "relay":
+            subprocess.run(["docker", "kill", container], check=True, capture_output=True)
+    began = time.monotonic()
+    wait_for(lab, task, "task.status", seconds=30, status="ready")
+    assert time.monotonic() - began < 30
+    assert "nothing" in lab.output(task, "agent")

@@ -1,0 +1,67 @@
+"""Requests to a running task: appended by any number of processes, read from where the last reading ended."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from engine.bench import Bench
+from engine.errors import UsageError
+from engine.state import Lock
+from engine.tasks import events as ev
+from engine.tasks.journal import Journal
+from engine.tasks.requests import ALLOW, ask_to_allow, asked_to_allow
+from engine.tasks.spec import LOCK, TaskSpec, new_id
+from tui.cli import main
+
+
+def test_requests_are_read_once_and_whole(tmp_path: Path) -> None:
+    assert asked_to_allow(tmp_path) == ([], 0)
+    ask_to_allow(tmp_path, "x.org")
+    entries, offset = asked_to_allow(tmp_path)
+    assert entries == ["x.org"]
+    ask_to_allow(tmp_path, "=y.org:80")
+    with (tmp_path / ALLOW).open("a") as file:
+        file.write("half")
+    assert asked_to_allow(tmp_path, offset)[0] == ["=y.org:80"]
+
+
+def test_requests_of_many_do_not_mix(tmp_path: Path) -> None:
+    wanted = [f"host{number}.org" for number in range(200)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda entry: ask_to_allow(tmp_path, entry), wanted))
+    assert sorted(asked_to_allow(tmp_path)[0]) == sorted(wanted)
+
+
+def test_the_command_asks_a_running_task_only(capsys: pytest.CaptureFixture[str]) -> None:
+    spec = TaskSpec(new_id(), "/e/fumehood.toml", "go", "command", "", 1, 1.0)
+    spec.save()
+    journal = Journal(spec.folder)
+    journal.append(
+        ev.TaskCreated(
+            id=spec.id,
+            environment="e",
+            environment_path=spec.environment,
+            repository=".",
+            prompt="go",
+            agent="command",
+            branch="",
+            attempts=1,
+        )
+    )
+    journal.append(ev.TaskStatus(status="in_progress"))
+    supervisor = Lock(spec.folder / LOCK)
+    assert supervisor.try_acquire()
+    assert main(["network", "allow", "X.org.", "--task", spec.id]) == 0
+    assert asked_to_allow(spec.folder)[0] == ["x.org"]
+    for refused in ("https://x.org/", "preset:registries", "10.0.0.1"):
+        with pytest.raises(UsageError):
+            Bench().network_allow_task(spec.id, refused)
+    journal.append(ev.TaskStatus(status="ready"))
+    with pytest.raises(UsageError, match="ended"):
+        Bench().network_allow_task(spec.id, "y.org")
+    assert asked_to_allow(spec.folder)[0] == ["x.org"]
+    supervisor.release()
+    journal.close()
