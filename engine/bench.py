@@ -48,6 +48,13 @@ class SecretEntry(NamedTuple):
     set_at: float | None
 
 
+def agent_names() -> tuple[str, ...]:
+    """The agents this version has."""
+    from engine.agents import NAMES
+
+    return NAMES
+
+
 class Bench:
     """Environments, cache and tasks of this user, seen from the folder `cwd`."""
 
@@ -275,12 +282,23 @@ class Bench:
         source = Source.from_url(environment.repository.url, environment.path.parent)
         if source.kind != "local":
             raise EngineError(f"{source.url} is not a local checkout", f"pipe it: fumehood diff {state.id} | git apply")
+        self._refuse_secrets(environment, state.id, attempt)
         outcome = apply(self.patch(state.id, attempt), Path(source.url), preflight=preflight)
         if outcome.applied and state.status == "ready":
             journal = Journal(self.folder(state.id))
             journal.append(ev.TaskStatus(status="applied"))
             journal.close()
         return outcome
+
+    def _refuse_secrets(self, environment: Environment, task: str, attempt: int) -> None:
+        """A diff that holds the value of a secret is not published (SPEC S4)."""
+        from engine.secrets.diff_scan import scan_diff
+        from engine.tasks.secrets import secret_values
+
+        found = [f for f in scan_diff(self.diff(task, attempt), secret_values(environment)) if f.known]
+        if found:
+            listed = ", ".join(f"{f.path} line {f.line} ({f.what})" for f in found[:5])
+            raise EngineError(f"the diff holds secrets: {listed}", f"look at it: fumehood diff {task}")
 
     # Cache
 
@@ -292,13 +310,14 @@ class Bench:
         from engine.containers import images
         from engine.containers.endpoint import connect
         from engine.repository.source import Source
+        from engine.tasks.secrets import secret_values
 
         api = connect()
         image = images.find(api, environment.image.name)
         if image is None:
             return Decided("miss", f"image {environment.image.name} is not there yet", "")
         source = Source.from_url(environment.repository.url, environment.path.parent)
-        key = cache_key(environment, image_id=image, repository=source.identity, secret_values={})
+        key = cache_key(environment, image_id=image, repository=source.identity, secrets=secret_values(environment))
         return snapshots.explain(api, environment, key)
 
     def cache_list(self) -> list[CacheEntry]:
@@ -460,7 +479,6 @@ def _refuse_unsupported(environment: Environment) -> None:
         "image.build": bool(environment.image.build),
         "start.script": bool(environment.start.script.strip()),
         "versions": bool(environment.versions),
-        "secrets": bool(environment.secrets),
     }
     named = [key for key, used in unsupported.items() if used]
     if named:

@@ -13,6 +13,7 @@ from engine.state import local_key
 
 if TYPE_CHECKING:
     from engine.environment.model import Environment
+    from engine.secrets.secret import Secret
 
 # Raised when what a snapshot contains changes its meaning; older snapshots are then misses.
 FORMAT = "2"
@@ -31,7 +32,7 @@ class Key:
     lines: Mapping[str, list[str]]
 
 
-def cache_key(environment: Environment, *, image_id: str, repository: str, secret_values: Mapping[str, bytes]) -> Key:
+def cache_key(environment: Environment, *, image_id: str, repository: str, secrets: Mapping[str, Secret]) -> Key:
     """The key of this environment as it stands.
 
     Commits, network settings, resources and the agent are not part of it (SPEC C2).
@@ -39,7 +40,7 @@ def cache_key(environment: Environment, *, image_id: str, repository: str, secre
     Args:
         image_id: docker's id of the image, not its name: a name can move.
         repository: the address of the source repository, and the folder in it the task works in.
-        secret_values: the value of each declared secret; only HMACs of them are kept.
+        secrets: the value of each declared secret; only HMACs of them are kept.
     """
     scripts = {"setup script": environment.setup.script, "maintenance script": environment.maintenance.script}
     material: dict[str, bytes] = {
@@ -50,7 +51,7 @@ def cache_key(environment: Environment, *, image_id: str, repository: str, secre
         **{name: script.encode("utf-8", "surrogatepass") for name, script in scripts.items()},
         **{f"version {k}": v.encode() for k, v in environment.versions.items()},
         **{f"variable {k}": v.encode("utf-8", "surrogatepass") for k, v in environment.variables.items()},
-        **{f"secret {k}": v for k, v in secret_values.items()},
+        **{f"secret {k}": v.reveal() for k, v in secrets.items()},
     }
     secret = local_key()
 

@@ -98,6 +98,11 @@ class Secret:
     """A declared secret; its value is kept elsewhere, encrypted (SPEC S1)."""
 
     maintenance: bool = key(v.BOOLEAN, "Give it to the maintenance script too.", default=False)
+    accept: tuple[str, ...] = key(
+        ListOf(v.LINE),
+        "Files in which setup may leave the value, although agents can read them there.",
+        example=["/root/.npmrc"],
+    )
     hosts: tuple[str, ...] = key(
         ListOf(v.LINE), "Hosts to whose requests the gateway adds it (network secret).", example=["api.example.com"]
     )
@@ -121,6 +126,11 @@ class Network:
         ListOf(v.choice(*METHODS), some=True),
         "HTTP methods the agent may use; all when left out.",
         example=["GET", "HEAD", "OPTIONS"],
+    )
+    inspect: bool = key(
+        v.BOOLEAN,
+        "End TLS at the gateway where methods, paths or network secrets need it; containers trust its certificates.",
+        default=False,
     )
 
 

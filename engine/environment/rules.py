@@ -11,7 +11,7 @@ from engine.environment import repository_url
 from engine.environment.model import FOLDER_NAME, Environment, is_users_own
 from engine.environment.problem import KeyPath, Report
 
-_NO_INSPECTION = "needs TLS inspection, which this version does not have yet"
+_NEEDS_INSPECTION = "needs TLS inspection: without it the gateway cannot see requests over HTTPS"
 _PROXY = "fumehood sets the proxy and its certificates; other values can cut every phase off from the network"
 _LOADER = "loads code into every program that starts"
 _SHELL = "changes how every shell behaves"
@@ -75,18 +75,23 @@ def _variables(environment: Environment, report: Report) -> None:
 
 
 def _inspection(environment: Environment, raw: Mapping[str, Any], report: Report) -> None:
-    """Refuse what cannot be enforced without ending TLS at the gateway (SPEC N4)."""
+    """Refuse what cannot be enforced without ending TLS at the gateway, unless it may (SPEC N4)."""
     network = environment.network
-    if network.methods and network.agent != "off":
-        report.add(("network", "methods"), _NO_INSPECTION, "remove methods; all are allowed then")
+    if network.methods and network.agent != "off" and not network.inspect:
+        report.add(
+            ("network", "methods"), _NEEDS_INSPECTION, "add inspect = true, or remove methods; all are allowed then"
+        )
     if network.agent == "limited" and not network.allow and not raw["network"].get("allow"):
         report.add(
             ("network", "agent"), "limited without allow is the same as off", "list hosts in allow", severity="warning"
         )
     for name, secret in environment.secrets.items():
-        if secret.hosts or secret.header:
-            key = "hosts" if secret.hosts else "header"
-            report.add(("secrets", name, key), _NO_INSPECTION, f"write {name} = {{}} to give it to setup instead")
+        key = "hosts" if secret.hosts else "header"
+        if (secret.hosts or secret.header) and not network.inspect:
+            hint = f"add inspect = true to [network], or write {name} = {{}} to give it to setup instead"
+            report.add(("secrets", name, key), _NEEDS_INSPECTION, hint)
+        elif secret.header and not secret.hosts:
+            report.add(("secrets", name, key), "needs hosts", 'name them: hosts = ["api.example.com"]')
 
 
 def _with_repository(environment: Environment, raw: Mapping[str, Any], report: Report) -> Environment:

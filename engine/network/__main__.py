@@ -1,6 +1,8 @@
 """`python -m engine.network --policy FILE (--socket PATH | --port N)`: a gateway alone, one JSON line a request.
 
-FILE is TOML: `mode`, `allow`, `deny`, `methods`. `--port` listens on 127.0.0.1.
+FILE is TOML: `mode`, `allow`, `deny`, `methods`, `inspect`. `--port` listens on 127.0.0.1. A policy with
+`inspect = true` needs `--ca FOLDER`, where a certificate authority is kept, or made; programs have to trust the
+certificate in it. The proxies of this host's environment are used.
 """
 
 from __future__ import annotations
@@ -8,19 +10,25 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import signal
 import socket
 import sys
 import tomllib
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.errors import EngineError, NetworkError, UsageError
 from engine.network.gateway import Gateway, RequestRecord
 from engine.network.policy import Policy, make_policy
+from engine.network.proxies import host_proxies
 
-_KEYS = frozenset({"mode", "allow", "deny", "methods"})
+if TYPE_CHECKING:
+    from engine.network.certificates import Authority
+
+_LISTS = frozenset({"allow", "deny", "methods"})
+_KEYS = _LISTS | {"mode", "inspect"}
 
 
 def load_policy(path: Path) -> Policy:
@@ -32,23 +40,26 @@ def load_policy(path: Path) -> Policy:
     try:
         table: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as fault:
-        raise UsageError(f"{path}: {fault}", "write mode, allow, deny and methods in TOML") from None
+        raise UsageError(f"{path}: {fault}", f"write {', '.join(sorted(_KEYS))} in TOML") from None
     if unknown := sorted(table.keys() - _KEYS):
         raise UsageError(f"{path}: unknown key {unknown[0]!r}", f"known keys: {', '.join(sorted(_KEYS))}")
-    for key in _KEYS & table.keys() - {"mode"}:
+    for key in _LISTS & table.keys():
         if not isinstance(table[key], list) or not all(isinstance(entry, str) for entry in table[key]):
             raise UsageError(f"{path}: {key} is not a list of strings")
+    if not isinstance(table.get("inspect", False), bool):
+        raise UsageError(f"{path}: inspect is neither true nor false")
     return make_policy(
         table.get("mode", "limited"),
         allow=table.get("allow", ()),
         deny=table.get("deny", ()),
         methods=table.get("methods"),
+        inspect=table.get("inspect", False),
     )
 
 
-async def serve(policy: Policy, *, path: Path | None, port: int | None) -> None:
+async def serve(policy: Policy, *, path: Path | None, port: int | None, authority: Authority | None = None) -> None:
     """Run a gateway until SIGINT or SIGTERM."""
-    gateway = Gateway(policy, on_request=_print)
+    gateway = Gateway(policy, on_request=_print, authority=authority, proxies=host_proxies(os.environ))
     if path is not None:
         await gateway.start(path)
     else:
@@ -58,6 +69,14 @@ async def serve(policy: Policy, *, path: Path | None, port: int | None) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await stop.wait()
     await gateway.close()
+
+
+def _authority(folder: Path | None) -> Authority | None:
+    if folder is None:
+        return None
+    from engine.network.certificates import load_authority
+
+    return load_authority(folder)
 
 
 def _loopback(port: int) -> socket.socket:
@@ -78,13 +97,17 @@ def _print(record: RequestRecord) -> None:
 def main() -> int:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m engine.network", description=__doc__)
-    parser.add_argument("--policy", type=Path, required=True, help="TOML file with mode, allow, deny, methods")
+    parser.add_argument("--policy", type=Path, required=True, help="TOML file with mode, allow, deny, methods, inspect")
+    parser.add_argument("--ca", type=Path, help="folder of the certificate authority, for a policy that inspects")
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--socket", type=Path, help="unix socket to listen on")
     where.add_argument("--port", type=int, help="port of 127.0.0.1 to listen on")
     options = parser.parse_args()
     try:
-        asyncio.run(serve(load_policy(options.policy), path=options.socket, port=options.port))
+        policy, authority = load_policy(options.policy), _authority(options.ca)
+        if policy.inspect and authority is None:
+            raise UsageError("a policy with inspect needs a certificate authority", "add --ca FOLDER")
+        asyncio.run(serve(policy, path=options.socket, port=options.port, authority=authority))
     except EngineError as fault:
         print(f"error: {fault}", file=sys.stderr)
         return fault.exit_code

@@ -127,7 +127,9 @@ class InspectedTunnel:
             self.reason = f"the program did not take the gateway's certificate for {self._host} ({_why(fault)})"
             return
         except (TimeoutError, ConnectionEnded):
-            self.reason = f"the program broke off TLS with the gateway for {self._host}: it may not trust its certificate"
+            self.reason = (
+                f"the program broke off TLS with the gateway for {self._host}: it may not trust its certificate"
+            )
             return
         self._server_end.ended.add_done_callback(self._server_ended)
         with suppress(ConnectionEnded):

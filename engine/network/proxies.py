@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 from urllib.parse import unquote, urlsplit
@@ -101,10 +102,8 @@ def _matches(entry: str, host: str, port: int) -> bool:
     if entry == "*":
         return True
     if is_address(host):
-        try:
+        with suppress(ValueError):
             return ip_address(host) in ip_network(entry.strip("[]"), strict=False)
-        except ValueError:
-            pass
     name, colon, number = entry.rpartition(":")
     if colon and number.isdigit():
         if int(number) != port:

@@ -95,7 +95,7 @@ class TlsStream:
                 if not got:
                     self._closed = True
                     break
-                size += got
+                size += cast(int, got)
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLError:

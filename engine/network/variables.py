@@ -4,6 +4,28 @@ from __future__ import annotations
 
 from engine.network.relay import RELAY_HOST, RELAY_PORT
 
+_CERTIFICATE_VARIABLES = (
+    "SSL_CERT_FILE",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "NODE_EXTRA_CA_CERTS",
+    "PIP_CERT",
+    "GIT_SSL_CAINFO",
+    "CARGO_HTTP_CAINFO",
+    "npm_config_cafile",
+    "NPM_CONFIG_CAFILE",
+    "YARN_HTTPS_CA_FILE_PATH",
+    "BUNDLE_SSL_CA_CERT",
+    "DENO_CERT",
+    "AWS_CA_BUNDLE",
+    "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",
+    "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE",
+    "HTTPLIB2_CA_CERTS",
+    "PERL_LWP_SSL_CA_FILE",
+    "NIX_SSL_CERT_FILE",
+    "CODEX_CA_CERTIFICATE",
+    "CODEX_PROXY_CERT",
+)
 _JAVA_PROPERTIES = " ".join(
     f"-D{scheme}.proxyHost={RELAY_HOST} -D{scheme}.proxyPort={RELAY_PORT}" for scheme in ("http", "https")
 )
@@ -40,3 +62,15 @@ def proxy_variables() -> dict[str, str]:
             f"{_JAVA_PROPERTIES}"
         ),
     }
+
+
+def ca_variables(path: str) -> dict[str, str]:
+    """Certificate variables for every program of a container whose TLS is inspected (SPEC N7).
+
+    Most of them replace the authorities a program has, so the file has to hold those too. Not reached by any variable
+    are programs that read the system's own bundle (apt, GnuTLS, Go on some systems) and Java, which has a key store.
+
+    Args:
+        path: a PEM bundle in the container, of the usual authorities and that of the environment.
+    """
+    return dict.fromkeys(_CERTIFICATE_VARIABLES, path)

@@ -20,6 +20,7 @@ from engine.tasks.prepare import Base
 from engine.tasks.recorder import phase, skipped
 from engine.tasks.scripted import run_script
 from engine.tasks.scripts import SELF_TEST_FULL, SELF_TEST_LIMITED, SELF_TEST_OFF
+from engine.tasks.secrets import given, nothing_left_behind
 from engine.tasks.work import Work
 
 if TYPE_CHECKING:
@@ -118,6 +119,7 @@ def _maintenance(work: Work, container: Container, run: int) -> bool:
     try:
         with (
             phase(work.recorder, "maintenance", run),
+            nothing_left_behind(work, container, "maintenance"),
             outlet(work, container, "maintenance", PUBLIC, run=run) as way_out,
         ):
             run_script(
@@ -127,13 +129,16 @@ def _maintenance(work: Work, container: Container, run: int) -> bool:
                 maintenance.script,
                 run=run,
                 timeout=maintenance.timeout,
-                env=way_out.variables,
+                env={**way_out.variables, **given(work, "maintenance")},
             )
     except PhaseFailed as error:
         if maintenance.on_failure != "continue":
             raise
         text = f"{error.message}; going on, as on_failure = continue says"
         work.recorder.emit(ev.Notice(level="warning", text=text, run=run))
+    if given(work, "maintenance"):
+        # Whatever the script left running has the secrets in its environment.
+        container.restart()
     into.record_leftovers(container, work.repository_dir)
     return True
 

@@ -20,6 +20,7 @@ from engine.tasks import events as ev
 from engine.tasks.recorder import phase, skipped
 from engine.tasks.scripted import run_script
 from engine.tasks.scripts import HOME
+from engine.tasks.secrets import given, nothing_left_behind
 from engine.tasks.work import Work
 
 MIRROR = "/run/fumehood/mirror"
@@ -57,7 +58,7 @@ def base_image(work: Work) -> str:
 
 def environment_key(work: Work, image_id: str) -> Key:
     """The cache key of the task's environment."""
-    return cache_key(work.environment, image_id=image_id, repository=work.source.identity, secret_values={})
+    return cache_key(work.environment, image_id=image_id, repository=work.source.identity, secrets=work.secrets)
 
 
 @contextmanager
@@ -177,7 +178,11 @@ def _setup(work: Work, container: Container) -> None:
     from engine.network.check import PUBLIC
     from engine.tasks.outlet import outlet
 
-    with phase(work.recorder, "setup"), outlet(work, container, "setup", PUBLIC, run=1) as way_out:
+    with (
+        phase(work.recorder, "setup"),
+        nothing_left_behind(work, container, "setup"),
+        outlet(work, container, "setup", PUBLIC, run=1) as way_out,
+    ):
         run_script(
             work,
             container,
@@ -185,7 +190,7 @@ def _setup(work: Work, container: Container) -> None:
             setup.script,
             run=1,
             timeout=setup.timeout,
-            env=way_out.variables,
+            env={**way_out.variables, **given(work, "setup")},
         )
 
 

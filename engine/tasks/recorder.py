@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -16,6 +16,9 @@ from engine.errors import Cancelled, EngineError, PhaseFailed
 from engine.network.attribution import Attribution, Cause
 from engine.tasks import events as ev
 from engine.tasks.journal import OUTPUT, Journal, output_path
+
+if TYPE_CHECKING:
+    from engine.secrets.masker import MaskedStream, Masker
 
 HEAD_KEPT = 8 << 20
 TAIL_KEPT = 1 << 20
@@ -41,13 +44,18 @@ class _OpenCommand(msgspec.Struct):
     last_bytes: bytes = b""
     tail: deque[bytes] = msgspec.field(default_factory=deque)
     tail_size: int = 0
+    masked: dict[Stream, MaskedStream] = {}
 
 
 class Recorder:
-    """Everything a task does is recorded through this; any thread may call it."""
+    """Everything a task does is recorded through this; any thread may call it.
+
+    What `masker` knows of secrets is masked in everything that is written (SPEC S3).
+    """
 
     def __init__(self, folder: Path, journal: Journal) -> None:
         self.folder = folder
+        self.masker: Masker | None = None
         self._journal = journal
         self._lock = threading.RLock()
         self._open: dict[str, _OpenCommand] = {}
@@ -59,7 +67,7 @@ class Recorder:
     def emit(self, event: ev.Event) -> None:
         """Append an event."""
         with self._lock:
-            self._journal.append(event)
+            self._journal.append(_masked(event, self.masker) if self.masker else event)
 
     def command_started(self, command: str, *, cwd: str, phase: ev.Phase, run: int) -> str:
         """A command begins; returns its id, which names its output file."""
@@ -78,6 +86,15 @@ class Recorder:
         """Store a chunk of a command's output: all of it up to a cap, then only its end."""
         with self._lock:
             command = self._open[name]
+            if self.masker is not None:
+                if stream not in command.masked:
+                    command.masked[stream] = self.masker.stream()
+                data = command.masked[stream].feed(data)
+            self._keep(name, command, stream, data)
+
+    def _keep(self, name: str, command: _OpenCommand, stream: Stream, data: bytes) -> None:
+        """Store bytes that hold no secret (any more)."""
+        if data:
             command.total += len(data)
             if command.stream != stream:
                 self._flush(name, command, whole=True)
@@ -92,6 +109,8 @@ class Recorder:
         """A command ended; `status` follows from the exit code unless it was ended by us or lost."""
         with self._lock:
             command = self._open.pop(name)
+            for stream, held in command.masked.items():
+                self._keep(name, command, stream, held.flush())
             self._causes[command.run].finished(name, time.monotonic())
             tail = b"".join(command.tail)[-TAIL_KEPT:]
             truncated = command.total > command.size + len(tail)
@@ -133,6 +152,8 @@ class Recorder:
         with self._lock:
             now = time.monotonic()
             for name, command in self._open.items():
+                for stream, held in command.masked.items():
+                    self._keep(name, command, stream, held.stale(now))
                 if command.pending_from < command.size and now - command.pending_since >= _BATCH_SECONDS:
                     self._flush(name, command, whole=False)
 
@@ -166,6 +187,20 @@ class Recorder:
             )
             command.pending_from = end
         command.pending_since = time.monotonic()
+
+
+def _masked(event: ev.Event, masker: Masker) -> ev.Event:
+    """The event with every text in it masked."""
+
+    def mask(value: Any) -> Any:
+        if isinstance(value, str):
+            return masker.text(value)
+        if isinstance(value, (list, tuple)):
+            return type(value)(mask(item) for item in value)
+        return value
+
+    texts = {name: mask(getattr(event, name)) for name in event.__struct_fields__}
+    return msgspec.structs.replace(event, **texts)
 
 
 def _status(exit_code: int | None) -> CommandStatus:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import threading
 import traceback
 from collections.abc import Callable
@@ -33,6 +34,8 @@ def supervise(folder: Path, environment: Environment | None = None) -> None:
     lock = Lock(folder / LOCK)
     if not lock.try_acquire():
         return
+    # A crash writes no memory to disk: it may hold secrets.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     spec = load(folder)
     journal = Journal(folder)
     recorder = Recorder(folder, journal)
@@ -41,7 +44,8 @@ def supervise(folder: Path, environment: Environment | None = None) -> None:
         recorder.emit(ev.TaskStatus(status="in_progress"))
         status, reason = _run(spec, environment, recorder, stop)
     except Exception as error:
-        (folder / LOG).write_text(traceback.format_exc())
+        told = traceback.format_exc()
+        (folder / LOG).write_text(recorder.masker.text(told) if recorder.masker else told)
         recorder.emit(ev.Error(text=f"internal fault: {error}", kind="workbench", hint=f"see {folder / LOG}"))
         status, reason = "error", f"internal fault: {error}"
     finally:
@@ -88,11 +92,17 @@ def _work(
     from engine.repository.source import Source
     from engine.tasks.attempt import attempt
     from engine.tasks.prepare import prepared
+    from engine.tasks.secrets import secret_values
     from engine.tasks.work import Work
 
     environment = environment or load_environment(Path(spec.environment))
     source = Source.from_url(environment.repository.url, environment.path.parent)
-    work = Work(spec, environment, source, recorder, connect(), stop)
+    secrets = secret_values(environment)
+    if secrets:
+        from engine.secrets.masker import Masker
+
+        recorder.masker = Masker(secrets)
+    work = Work(spec, environment, source, recorder, connect(), stop, secrets)
     runs = range(1, spec.attempts + 1)
     with prepared(work) as base:
         containers = [create(work.api, work.container_spec(base.image, "task", run, boots=True)) for run in runs]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from engine.environment.model import Environment
     from engine.repository.mirror import Mirror, Resolved
     from engine.repository.source import Source
+    from engine.secrets.secret import Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Work:
     recorder: Recorder
     api: Api
     stop: Stop
+    secrets: Mapping[str, Secret]
     _fetched: Future[Checkout] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

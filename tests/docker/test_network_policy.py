@@ -60,7 +60,10 @@ done
 
 
 def test_a_snapshot_run_by_hand_has_no_network_when_the_task_says_so(lab: Lab) -> None:
-    project = lab.project("killed", environment(command="echo up; sleep 3; curl -s -m 3 http://example.org/ || echo nothing", more=REGISTRIES))
+    project = lab.project(
+        "killed",
+        environment(command="echo up; sleep 3; curl -s -m 3 http://example.org/ || echo nothing", more=REGISTRIES),
+    )
     task = start(lab, project)
     wait_for(lab, task, "command.output")
     relays = lab.containers(task)

@@ -22,7 +22,9 @@ def samples(lab: Lab) -> Path:
     """The samples as they lie in a checkout: folders of one repository."""
     folder = lab.home / "checkout"
     shutil.copytree(
-        ROOT / "sample-envs", folder / "sample-envs", ignore=shutil.ignore_patterns("__pycache__", "node_modules", ".pytest_cache")
+        ROOT / "sample-envs",
+        folder / "sample-envs",
+        ignore=shutil.ignore_patterns("__pycache__", "node_modules", ".pytest_cache"),
     )
     lab.git(lab.home, "init", "-q", "-b", "main", str(folder))
     lab.git(folder, "add", "-A")
@@ -61,7 +63,9 @@ def test_a_project_nobody_here_wrote(lab: Lab, name: str) -> None:
     lab.git(project, "commit", "-qm", "the source distribution")
     assert lab.run("env", "init", str(project)).returncode == 0
     assert lab.json("env", "check", str(project))["ok"]
-    state = lab.task(project, "pytest -q -p no:cacheprovider && echo '# seen' >> README.md", "--agent", "command", timeout=380)
+    state = lab.task(
+        project, "pytest -q -p no:cacheprovider && echo '# seen' >> README.md", "--agent", "command", timeout=380
+    )
     assert state["status"] == "ready", state["attempts"][0]["answer"] or state["error"]
     assert " passed" in state["attempts"][0]["answer"]
     assert state["network"]["proven"]

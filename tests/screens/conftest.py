@@ -29,8 +29,8 @@ class RecordedBench(Bench):
     def start(self, environment: Environment, prompt: str, *, branch: str = "", agent: str = "", attempts: int = 1,
               fork: bool = False) -> str:  # fmt: skip
         self.calls.append(("start", environment.name, prompt, branch, agent, attempts))
-        if agent == "codex":
-            raise UsageError("unknown agent 'codex'", "known agents: replay, command")
+        if branch == "gone":
+            raise UsageError("there is no branch 'gone'", "it has: 'main'")
         recorded.running("new222", start=words.now())
         return "new222"
 

@@ -213,7 +213,9 @@ def finished(task_id: str = "aaaa22", *, start: float = START, path: str = "") -
     task.at(11.1, ev.PhaseFinished(phase="agent", status="done", seconds=10.2))
     task.phase("collect", 11.2, 0.24)
     task.patch(PATCH)
-    task.at(11.5, ev.DiffReady(base_sha="4f2c91e0aa", result_sha="b" * 40, files_changed=4, lines_added=10, lines_removed=2))
+    task.at(
+        11.5, ev.DiffReady(base_sha="4f2c91e0aa", result_sha="b" * 40, files_changed=4, lines_added=10, lines_removed=2)
+    )
     task.end("ready", 11.6)
     return task
 
@@ -222,7 +224,9 @@ def running(task_id: str = "bbbb33", *, start: float = START + 3600, path: str =
     """A task in its agent phase, with a command that has begun to print."""
     task = Recording(task_id, start=start)
     task.begin("bump httpx to 0.28 and adapt the client", path=path)
-    task.at(0.2, ev.CacheDecision(result="miss", reason="setup script changed (3 lines)", key="k", changed=["setup script"]))
+    task.at(
+        0.2, ev.CacheDecision(result="miss", reason="setup script changed (3 lines)", key="k", changed=["setup script"])
+    )
     task.phase("clone", 0.3, 0.42)
     task.at(0.8, ev.PhaseStarted(phase="setup"))
     task.command(".venv/bin/pip install -e .[test]", 0.9, 12.6, b"Successfully installed httpx-0.28.1\n", phase="setup")

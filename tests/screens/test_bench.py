@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 from engine.tasks import events as ev
 from tests.screens import recorded
 from tui.app import Workbench
+from tui.panes.pane import Pane
 from tui.present import actions, words
 from tui.screens.bench import BenchScreen
 
@@ -182,7 +183,12 @@ async def test_one_pane_at_a_time_when_narrow(app: App) -> None:
         shown = await until(pilot, "fix the failing test")
         assert "2 Env" in shown
         assert "All 15 tests pass." not in shown
-        for key, said in (("2", "off after setup"), ("3", "7h48m left"), ("4", "All 15 tests pass."), ("5", "src/urls.py")):
+        for key, said in (
+            ("2", "off after setup"),
+            ("3", "7h48m left"),
+            ("4", "All 15 tests pass."),
+            ("5", "src/urls.py"),
+        ):
             await pilot.press(key)
             await until(pilot, said)
         await pilot.press("tab")
@@ -234,8 +240,9 @@ async def test_every_action_has_a_method(app: App) -> None:
     async with app().run_test(size=WIDE, notifications=True) as pilot:
         screen = screen_of(pilot)
         for action in actions.ACTIONS:
-            on_screen = action.by_screen or action.group == "everywhere"
-            target = screen if on_screen else screen.query_one(f"#{'log' if action.group == 'list' else action.group}").view  # type: ignore[attr-defined]
+            pane = "log" if action.group == "list" else action.group
+            by_screen = action.by_screen or pane == "everywhere"
+            target = screen if by_screen else screen.query_one(f"#{pane}", Pane).view
             assert callable(getattr(target, f"action_{action.id}")), action.id
 
 
@@ -257,11 +264,11 @@ async def test_a_task_that_does_not_start_keeps_what_was_written(app: App, bench
         await until(pilot, "2 Environment ─ web")
         await pilot.press("n", "ctrl+s")
         await until(pilot, "write what to do first")
-        await pilot.press(*"go", "tab", "tab", "right", "right", "ctrl+s")
-        await until(pilot, "known agents: replay, command")
+        await pilot.press(*"go", "tab", "tab", "tab", *"gone", "ctrl+s")
+        await until(pilot, "it has: 'main'")
         await pilot.press("n")
         await until(pilot, "go")
-        assert bench.calls[0][2:] == ("go", "", "codex", 1)
+        assert bench.calls[0][2:] == ("go", "gone", "replay", 1)
 
 
 async def test_what_cannot_be_undone_is_asked(app: App, bench: RecordedBench) -> None:

@@ -21,7 +21,10 @@ PAYLOADS = {
     "T03 DCS and queries": ("\x1bP$qm\x1b\\\x1b[6n\x1b[c", [b"\x1bP$qm", b"\x1b[6n", b"\x1b[c"]),
     "T04 8-bit C1": ("\x9b2J \x9d0;PWNED\x9c", ["\x9b".encode(), "\x9d".encode(), "\x9c".encode()]),
     "T05 markup": (MARKUP, [b"MarkupError", b"\x1b]8;"]),
-    "T06 bidi": ("acc\u202eevil\u2066 zero\u200bwidth\U000e0041", ["\u202e".encode(), "\u200b".encode(), b"\xf3\xa0\x81\x81"]),
+    "T06 bidi": (
+        "acc\u202eevil\u2066 zero\u200bwidth\U000e0041",
+        ["\u202e".encode(), "\u200b".encode(), b"\xf3\xa0\x81\x81"],
+    ),
     "T09 marks": ("e" + "\u0301" * 1000 + "👩\u200d👩\u200d👧 ﷽ 世界", ["\u0301".encode() * 5, "\u200d".encode()]),
     "bell and backspace": ("rm -rf /\x08\x08\x08ls\x07", [b"\x08", b"ls\x07"]),
 }
@@ -45,7 +48,9 @@ def hostile(payload: str) -> None:
     task.at(3, ev.ToolFinished(id=payload, ok=True, summary=payload))
     task.at(3, ev.Notice(level="warning", text=payload))
     task.at(3, ev.Error(text=payload, kind="agent", hint=payload))
-    task.at(3, ev.NetworkRequest(phase="agent", host=payload, port=1, method=payload, decision="denied", reason=payload))
+    task.at(
+        3, ev.NetworkRequest(phase="agent", host=payload, port=1, method=payload, decision="denied", reason=payload)
+    )
     task.at(4, ev.Message(text=payload, final=True))
     name = payload.replace("\n", " ")
     task.patch(
@@ -160,7 +165,9 @@ def test_no_colour_means_no_colour(opened: list[Terminal], project: Path) -> Non
 
 
 @pytest.mark.parametrize(("variables", "said"), [({"TERM": "dumb"}, "TERM='dumb'"), ({"TERM": ""}, "set TERM")])
-def test_a_terminal_that_cannot_show_it(variables: dict[str, str], said: str, opened: list[Terminal], project: Path) -> None:
+def test_a_terminal_that_cannot_show_it(
+    variables: dict[str, str], said: str, opened: list[Terminal], project: Path
+) -> None:
     terminal = Terminal(WORKBENCH, columns=140, variables=variables)
     opened.append(terminal)
     assert terminal.ended() == 2

@@ -87,7 +87,12 @@ def test_narrow_shows_tabs(tmux: Tmux) -> None:
     recorded.everything()
     tmux.open(80, 24)
     tmux.until("1 Tasks  2 Env  3 Cache  4 Log  5 Diff", "bump httpx", "? help")
-    for key, said in (("2", "off after setup"), ("4", "rg -n proxies= src"), ("5", "The diff comes when"), ("1", "docs: typo")):
+    for key, said in (
+        ("2", "off after setup"),
+        ("4", "rg -n proxies= src"),
+        ("5", "The diff comes when"),
+        ("1", "docs: typo"),
+    ):
         tmux.press(key)
         tmux.until(said)
 

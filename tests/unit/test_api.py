@@ -142,7 +142,9 @@ def test_dockers_current_context_is_followed(monkeypatch: pytest.MonkeyPatch, tm
     meta = tmp_path / "contexts" / "meta" / name / "meta.json"
     meta.parent.mkdir(parents=True)
     host = f"unix://{tmp_path}/engine.sock"
-    meta.write_text(json.dumps({"Name": "box", "Metadata": {}, "Endpoints": {"docker": {"Host": host, "SkipTLSVerify": False}}}))
+    meta.write_text(
+        json.dumps({"Name": "box", "Metadata": {}, "Endpoints": {"docker": {"Host": host, "SkipTLSVerify": False}}})
+    )
     (tmp_path / "config.json").write_text('{"currentContext": "box"}')
     assert [(e.url, e.origin) for e in candidates()] == [(host, "docker context")]
     monkeypatch.setenv("DOCKER_CONTEXT", "missing")

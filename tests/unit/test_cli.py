@@ -27,7 +27,14 @@ def record(name: str, status: ev.Status = "ready", *, prompt: str = "fix it", cr
     journal = Journal(folder)
     recorder = Recorder(folder, journal)
     recorder.emit(
-        ev.TaskCreated(id=name, environment="web", environment_path="/nowhere/fumehood.toml", repository="/r", prompt=prompt, agent="replay")
+        ev.TaskCreated(
+            id=name,
+            environment="web",
+            environment_path="/nowhere/fumehood.toml",
+            repository="/r",
+            prompt=prompt,
+            agent="replay",
+        )
     )
     recorder.emit(ev.CacheDecision(result="hit", reason="nothing it depends on changed", key="k", age_seconds=5))
     recorder.emit(ev.PhaseFinished(phase="agent", status="done", seconds=1.5))
@@ -57,7 +64,9 @@ def test_status_exits_zero_only_for_results(capsys: pytest.CaptureFixture[str], 
 def test_status_json_has_the_stable_fields(capsys: pytest.CaptureFixture[str]) -> None:
     record("abc234")
     state = json.loads(told(capsys, "status", "abc", "--json")[1])
-    assert {"v", "id", "environment", "repository", "branch", "base_sha", "prompt", "agent", "status", "phase"} <= set(state)
+    assert {"v", "id", "environment", "repository", "branch", "base_sha", "prompt", "agent", "status", "phase"} <= set(
+        state
+    )
     assert {"created_at", "updated_at", "cache", "phases", "attempts", "network", "error"} <= set(state)
     assert set(state["cache"]) >= {"result", "reason", "changed", "age_seconds", "key"}
     assert set(state["phases"][0]) >= {"name", "status", "reason", "seconds"}
@@ -76,7 +85,9 @@ def test_logs_json_is_one_ascii_event_a_line_numbered_without_gap(capsys: pytest
 
 
 @pytest.mark.parametrize("arguments", [["status", "abc234"], ["logs", "abc234"], ["list"]])
-def test_nothing_a_task_wrote_reaches_the_terminal_raw(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+def test_nothing_a_task_wrote_reaches_the_terminal_raw(
+    capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
     record("abc234", prompt=f"do {EVIL}")
     out = told(capsys, *arguments)[1]
     assert "\x1b" not in out
@@ -118,9 +129,24 @@ def test_errors_are_json_when_json_was_asked_for(capsys: pytest.CaptureFixture[s
 
 def test_help_names_every_command_and_starts_fast_enough_to_import_nothing_heavy() -> None:
     script = "import sys; from tui.commands.parser import parse\ntry: parse(['--help'])\nexcept SystemExit: pass\n"
-    script += "print([m for m in ('docker', 'textual', 'git', 'asyncio', 'watchfiles', 'requests') if m in sys.modules])"
+    script += (
+        "print([m for m in ('docker', 'textual', 'git', 'asyncio', 'watchfiles', 'requests') if m in sys.modules])"
+    )
     out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
-    for verb in ("exec", "status", "list", "logs", "diff", "apply", "cancel", "cache", "env", "image", "doctor", "demo"):
+    for verb in (
+        "exec",
+        "status",
+        "list",
+        "logs",
+        "diff",
+        "apply",
+        "cancel",
+        "cache",
+        "env",
+        "image",
+        "doctor",
+        "demo",
+    ):
         assert f"\n    {verb} " in out
     assert out.endswith("[]\n")
 

@@ -147,7 +147,7 @@ def _secret_verbs(verbs: Verbs) -> None:
     secret = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
     verb = _verb(secret, "set", "secrets:set_", "give a secret its value, kept encrypted", _SECRET_EXAMPLES)
     verb.add_argument("name", metavar="NAME", help="the name of the variable the setup script sees")
-    verb.add_argument("source", nargs="?", choices=["-"], default="", metavar="-", help="read the value from stdin")
+    verb.add_argument("source", nargs="?", default="", metavar="-", help="read the value from stdin")
     verb.add_argument("--file", default="", help="read the value from a file (default: ask for it)")
     _env_option(verb)
     _env_option(_verb(secret, "list", "secrets:list_", "list the secrets, without their values"))

@@ -61,6 +61,11 @@ def _when(set_at: float | None) -> str:
 
 def _value(options: argparse.Namespace) -> bytes:
     """The value, less one newline at its end."""
+    if options.source not in ("", "-"):
+        raise UsageError(
+            "a value is not taken from the command line, where other users and the shell's history see it",
+            f"run `fumehood secret set {options.name}` and type it, or pipe it and write - in its place",
+        )
     if options.file and options.source:
         raise UsageError("the value can come from --file or from standard input, not both", "leave one out")
     if options.file:

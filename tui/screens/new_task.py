@@ -11,8 +11,7 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static, TextArea
 
-from engine.bench import EnvironmentEntry
-from engine.environment.model import AGENTS
+from engine.bench import EnvironmentEntry, agent_names
 from tui.present.text import content
 from tui.screens.draft import Draft
 from tui.widgets.choice import Choice
@@ -30,6 +29,7 @@ class NewTask(ModalScreen[Draft]):
     def __init__(self, entries: Sequence[EnvironmentEntry], first: int, draft: Draft) -> None:
         super().__init__()
         self._entries, self._first, self._draft = list(entries), first, draft
+        self._agents = agent_names()
 
     def compose(self) -> ComposeResult:
         """The prompt, then one line for each choice."""
@@ -41,7 +41,7 @@ class NewTask(ModalScreen[Draft]):
                 yield Choice([entry.name for entry in self._entries], self._first, widget_id="environments")
             with Horizontal(classes="field"):
                 yield Static(content("agent"), classes="name")
-                yield Choice(list(AGENTS), 0, widget_id="agents")
+                yield Choice(list(self._agents), 0, widget_id="agents")
             with Horizontal(classes="field"):
                 yield Static(content("branch"), classes="name")
                 yield Input(self._draft.branch, placeholder="default branch", compact=True, id="branch")
@@ -69,14 +69,14 @@ class NewTask(ModalScreen[Draft]):
     def _use_agent(self) -> None:
         environment = self._entries[self.query_one("#environments", Choice).number].environment
         wanted = self._draft.agent or (environment.agent.use if environment else "")
-        if wanted in AGENTS:
-            self.query_one("#agents", Choice).number = AGENTS.index(wanted)
+        if wanted in self._agents:
+            self.query_one("#agents", Choice).number = self._agents.index(wanted)
 
     def _read(self) -> Draft:
         draft = self._draft
         draft.prompt = self.query_one(TextArea).text
         draft.branch = self.query_one("#branch", Input).value.strip()
-        draft.agent = AGENTS[self.query_one("#agents", Choice).number]
+        draft.agent = self._agents[self.query_one("#agents", Choice).number]
         draft.attempts = self.query_one("#attempts", Choice).number + 1
         draft.entry = self._entries[self.query_one("#environments", Choice).number]
         return draft

@@ -305,13 +305,23 @@ def test_ids_differ_for_every_file() -> None:
 def test_method_limits_that_cannot_be_enforced_are_refused(entry: str, severity: str) -> None:
     found = problems(f'name = "x"\n[network]\n{entry}\nmethods = ["GET"]')
     assert [p.severity for p in found] == ([severity] if severity else [])
-    assert all(p.message == "needs TLS inspection, which this version does not have yet" for p in found)
+    assert all("needs TLS inspection" in p.message and "inspect = true" in p.hint for p in found)
+    assert problems(f'name = "x"\n[network]\n{entry}\nmethods = ["GET"]\ninspect = true') == []
 
 
 @pytest.mark.parametrize("secret", ['hosts = ["api.example.com"]', 'header = "Authorization"'])
-def test_network_secrets_are_refused(secret: str) -> None:
+def test_network_secrets_need_inspection(secret: str) -> None:
     (error,) = errors(f"[secrets]\nKEY = {{{secret}}}")
     assert "needs TLS inspection" in error
+    hosts = 'hosts = ["api.example.com"]'
+    both = secret if secret == hosts else f"{secret}, {hosts}"
+    environment = good(f'name = "x"\n[network]\ninspect = true\n[secrets]\nKEY = {{{both}}}')
+    assert environment.secrets["KEY"].hosts == ("api.example.com",)
+
+
+def test_a_network_secret_needs_hosts() -> None:
+    (error,) = errors('[network]\ninspect = true\n[secrets]\nKEY = {header = "Authorization"}')
+    assert error == "secrets.KEY.header: needs hosts"
 
 
 @pytest.mark.parametrize(

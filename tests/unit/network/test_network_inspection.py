@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import itertools
 import ssl
 import tempfile
 from collections.abc import AsyncIterator
@@ -343,7 +344,7 @@ def test_however_the_bytes_are_cut_the_requests_are_the_same(cuts: list[int], an
             async with lab_with(Path(folder), methods=["GET", "PUT"]) as tls:
                 reader, writer = await tls.open("allowed.test")
                 positions = sorted({0, *cuts, len(requests_in_a_row)})
-                for start, end in zip(positions, positions[1:], strict=False):
+                for start, end in itertools.pairwise(positions):
                     writer.write(requests_in_a_row[start:end])
                     await asyncio.sleep(0)
                 got = b""

@@ -17,7 +17,7 @@ MAKERS = {
     "Strip": {"present/row.py"},
     "Content": {"present/text.py"},
     "from_markup": set(),
-    "from_ansi": set(),
+    "from_ansi": {"present/sgr.py"},
     "render_str": set(),
     "Label": set(),
     "RichLog": set(),

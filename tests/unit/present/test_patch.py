@@ -88,7 +88,14 @@ def test_rows_show_what_is_hidden(found: patch.PatchIndex) -> None:
 
 def test_what_is_no_patch_has_no_files(tmp_path: Path) -> None:
     path = tmp_path / "diff.patch"
-    for data in (b"", b"hello\n", b"\0" * 1000, b"diff --git ", b"diff --git a/x b/x\n@@ nonsense\n", b"\ndiff --git \n"):
+    for data in (
+        b"",
+        b"hello\n",
+        b"\0" * 1000,
+        b"diff --git ",
+        b"diff --git a/x b/x\n@@ nonsense\n",
+        b"\ndiff --git \n",
+    ):
         path.write_bytes(data)
         assert patch.index(path).hunks.tolist() == []
 
@@ -96,14 +103,18 @@ def test_what_is_no_patch_has_no_files(tmp_path: Path) -> None:
 def test_a_large_patch(tmp_path: Path) -> None:
     path = tmp_path / "diff.patch"
     hunk = b"@@ -1,15 +1,15 @@ def x\n" + b" same\n" * 10 + b"-old\n+new\n" * 5
-    path.write_bytes(b"".join(b"diff --git a/f%d.py b/f%d.py\n--- a/f%d.py\n+++ b/f%d.py\n" % (n, n, n, n) + hunk for n in range(3000)))
+    path.write_bytes(
+        b"".join(
+            b"diff --git a/f%d.py b/f%d.py\n--- a/f%d.py\n+++ b/f%d.py\n" % (n, n, n, n) + hunk for n in range(3000)
+        )
+    )
     found = patch.index(path)
     assert (len(found.files), found.added, found.removed) == (3000, 15_000, 15_000)
     assert found.read(len(found.kinds) - 1, len(found.kinds)) == [b"+new"]
 
 
 def test_colours_change_no_text() -> None:
-    lines = ["def f(a):", '    """one', "    two\"\"\"", "    return 'x' # done", ""]
+    lines = ["def f(a):", '    """one', '    two"""', "    return 'x' # done", ""]
     spans = highlight(lines, "src/f.py")
     assert ["".join(text for text, _ in line) for line in spans] == lines
     assert ("def", "keyword") in spans[0]

@@ -114,7 +114,9 @@ def test_running_commands_end_with_their_task() -> None:
 
 
 def test_task_rows() -> None:
-    created = ev.TaskCreated(id="a", environment="web", environment_path="", repository="", prompt="fix\nit", agent="replay", ts=10)
+    created = ev.TaskCreated(
+        id="a", environment="web", environment_path="", repository="", prompt="fix\nit", agent="replay", ts=10
+    )
     state = fold("a", [created, ev.TaskStatus(status="in_progress", ts=11)])
     assert text_of(task.list_row(state, 52)) == " ● fix …0:42 "
     done = fold("a", [created, ev.DiffReady(base_sha="", result_sha="", files_changed=1, lines_added=3, lines_removed=0, ts=12),
@@ -139,7 +141,9 @@ def test_cache_rows() -> None:
     shown = [text_of(line) for line in cache.rows(Found, 0.0, 600.0, 36)]
     assert shown[0] == " ✓ hit · 1.2 GB · made 4h10m ago"
     assert "7h50m left" in shown[1]
-    assert "docker does not answer" in text_of(cache.error_rows(EngineError("docker does not answer", "start it"), 60)[1])
+    assert "docker does not answer" in text_of(
+        cache.error_rows(EngineError("docker does not answer", "start it"), 60)[1]
+    )
 
 
 def test_help_names_every_action_and_why_it_does_nothing() -> None:

@@ -13,7 +13,9 @@ from tui.present import sgr
 from tui.present.text import clean, clean_output, content, has_hidden, one_line
 
 HOSTILE = st.text(
-    alphabet=st.sampled_from(list("\x1b\x9b\x9d\x90\x07\x9c[]PX^_;:0129mHJc\\ \n\tAb?\r\x08\u202e\u0301\u200d⚠\ufe0f\x00")),
+    alphabet=st.sampled_from(
+        list("\x1b\x9b\x9d\x90\x07\x9c[]PX^_;:0129mHJc\\ \n\tAb?\r\x08\u202e\u0301\u200d⚠\ufe0f\x00")
+    ),
     max_size=60,
 )
 SGR = re.compile(r"\x1b\[[0-9;:]{0,48}m")

@@ -55,6 +55,13 @@ def test_without_a_terminal_it_says_how_to_give_the_value(project: Path) -> None
     assert b"no terminal" in done.stderr
 
 
+def test_a_value_on_the_command_line_is_refused_and_not_repeated(project: Path) -> None:
+    done = fumehood(project, "set", "TOKEN", VALUE.decode())
+    assert done.returncode == 2
+    assert b"not taken from the command line" in done.stderr
+    assert not Store(load(project / "fumehood.toml")).names()
+
+
 def test_a_terminal_asks_without_echo(project: Path) -> None:
     command = [sys.executable, "-m", "tui.cli", "secret", "set", "TOKEN", "--env", str(project)]
     child, terminal = pty.fork()

@@ -1,0 +1,138 @@
+"""Secrets reach the setup script and nothing else: no agent, image, log, journal or argv (SPEC S2–S4, C7)."""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+import urllib.parse
+from pathlib import Path
+
+import pytest
+
+from tests.docker.conftest import Lab, environment
+
+pytestmark = pytest.mark.docker
+
+VALUE = "tok-QZXJ7781KVWM9920/+x"
+FORMS = {
+    "raw": VALUE,
+    "base64": base64.b64encode(VALUE.encode()).decode(),
+    "url": urllib.parse.quote(VALUE, safe=""),
+    "hex": VALUE.encode().hex(),
+}
+PRINT_ALL = """
+echo "raw $TOK"
+printf '%s' "$TOK" | base64
+python3 -c 'import os, urllib.parse, json; t = os.environ["TOK"]; print(urllib.parse.quote(t, safe="")); print(t.encode().hex()); print(json.dumps({"t": t}))'
+python3 -c 'import os, sys, time
+for c in os.environ["TOK"]: sys.stdout.write(c); sys.stdout.flush(); time.sleep(0.02)'
+echo; echo "err $TOK" >&2
+sleep 1
+echo "$TOK" | sha256sum | cut -c1-8 > /opt/proof
+"""
+
+
+def secret_environment(
+    setup: str, command: str = "true", declared: str = "TOK = {}", more: str = "", maintenance: str = ""
+) -> str:
+    return environment(setup, maintenance, command, more=f"{more}\n[secrets]\n{declared}\n")
+
+
+def give(lab: Lab, project: Path, value: str = VALUE, name: str = "TOK") -> None:
+    done = lab.run("secret", "set", name, "-", "--env", str(project), input=value)
+    if done.returncode != 0:
+        done = lab.run("secret", "set", name, "--file", "/dev/stdin", "--env", str(project), input=value)
+    assert done.returncode == 0, done.stderr
+
+
+def found_on_disk(folder: Path) -> list[str]:
+    """Files below `folder` that hold the value in any of the forms."""
+    patterns = [part for form in FORMS.values() for part in ("-e", form[:22])]
+    argv = ["grep", "-rlaF", *patterns, str(folder)]
+    return subprocess.run(argv, capture_output=True, text=True).stdout.split()
+
+
+def test_a_secret_is_used_by_setup_and_is_nowhere_afterwards(lab: Lab) -> None:
+    # The words of this command are in the repository: the value is put together only when it runs.
+    look = "p=QZXJ; env | grep -c ${p}7781; cat /proc/*/environ 2>/dev/null | tr '\\0' '\\n' | grep -c ${p}7781; cat /opt/proof; grep -rlaF ${p}7781 / --exclude-dir=proc --exclude-dir=sys 2>/dev/null; true"
+    project = lab.project("keeps", secret_environment(PRINT_ALL, look))
+    give(lab, project)
+    state = lab.task(project)
+    assert state["status"] == "ready", state["error"]
+    zero, none, proof, *files = lab.output(state["id"], "agent").split()
+    assert (zero, none, len(proof), files) == ("0", "0", 8, [])
+    printed = lab.output(state["id"], "setup")
+    assert "raw ***" in printed
+    assert "err ***" in printed
+    assert found_on_disk(lab.home) == []
+    image = lab.json("cache", "show")["snapshots"][0]["image"]
+    for argv in (["docker", "image", "inspect", image], ["docker", "history", "--no-trunc", image]):
+        assert "QZXJ7781" not in subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+    saved = subprocess.run(
+        f"docker save {image} | grep -acF -e QZXJ7781 -e {FORMS['hex'][:20]}",
+        shell=True,
+        capture_output=True,
+        text=True,
+    )
+    assert saved.stdout.strip() == "0"
+    assert lab.task(project)["cache"]["result"] == "hit"
+
+
+def test_a_changed_secret_is_a_miss_that_names_it(lab: Lab) -> None:
+    project = lab.project("changes", secret_environment("true"))
+    give(lab, project)
+    assert lab.task(project)["status"] == "ready"
+    give(lab, project, VALUE + "2")
+    told = lab.json("cache", "explain", "--env", str(project))
+    assert (told["result"], told["changed"]) == ("miss", ["secret TOK changed"])
+
+
+def test_a_secret_left_in_a_file_blocks_the_snapshot_until_it_is_accepted(lab: Lab) -> None:
+    setup = 'echo "//r/:_authToken=$TOK" > ~/.npmrc; printf "u:%s" "$TOK" | base64 > /opt/b64'
+    project = lab.project("leaks", secret_environment(setup))
+    give(lab, project)
+    state = lab.task(project)
+    assert state["status"] == "error"
+    assert state["error"]["phase"] == "setup"
+    assert "left secrets in 2 files" in state["error"]["message"]
+    assert {line.split(":")[0] for line in state["error"]["tail"].splitlines()} == {"/root/.npmrc", "/opt/b64"}
+    assert lab.json("cache", "show")["snapshots"] == [] or all(
+        s["environment"] != "leaks" for s in lab.json("cache", "show")["snapshots"]
+    )
+    accepted = 'TOK = { accept = ["/root/.npmrc", "/opt/b64"] }'
+    (project / "fumehood.toml").write_text(secret_environment(setup, declared=accepted))
+    assert lab.task(project)["status"] == "ready"
+
+
+def test_maintenance_gets_only_what_says_so(lab: Lab) -> None:
+    maintenance = 'echo "one ${ONE:-none} two ${TWO:-none}"; sleep 300 & disown'
+    declared = "ONE = {}\nTWO = { maintenance = true }"
+    look = "cat /proc/*/environ 2>/dev/null | tr '\\0' '\\n' | grep -c QZXJ7781"
+    project = lab.project("maintain", secret_environment("true", look, declared, maintenance=maintenance))
+    give(lab, project, name="ONE")
+    give(lab, project, "other-" + VALUE, name="TWO")
+    state = lab.task(project)
+    assert lab.output(state["id"], "maintenance") == "one none two ***\n"
+    assert lab.output(state["id"], "agent") == "0\n"
+
+
+def test_a_secret_without_a_value_stops_the_task_and_says_how_to_give_it(lab: Lab) -> None:
+    project = lab.project("missing", secret_environment("true"))
+    done = lab.run("exec", "--env", str(project), "--wait", "go")
+    assert done.returncode == 1
+    assert "has no value" in done.stdout
+    assert "fumehood secret set TOK" in done.stdout
+
+
+def test_a_diff_with_a_secret_is_not_applied(lab: Lab) -> None:
+    setup = 'printf "%s" "$TOK" > /opt/kept'
+    declared = 'TOK = { accept = ["/opt/kept"] }'
+    project = lab.project("publish", secret_environment(setup, "cat /opt/kept > leaked.txt; cat /opt/kept", declared))
+    give(lab, project)
+    state = lab.task(project)
+    assert state["status"] == "ready"
+    assert VALUE not in state["attempts"][0]["answer"]
+    refused = lab.run("apply", state["id"])
+    assert refused.returncode == 1
+    assert "leaked.txt line 1" in refused.stderr
+    assert not (project / "leaked.txt").exists()
