@@ -8,7 +8,7 @@ from typing import cast
 
 from engine.network.endpoint import ConnectionEnded, Endpoint
 
-_PIECE = 256 * 1024
+_PIECE = 65536
 
 
 class TlsStream:

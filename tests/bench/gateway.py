@@ -30,7 +30,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from engine.network.certificates import Authority, load_authority  # noqa: E402
+from engine.network.certificates import load_authority  # noqa: E402
 from engine.network.gateway import Gateway  # noqa: E402
 from engine.network.policy import Policy, make_policy  # noqa: E402
 from engine.network.relay import (  # noqa: E402
@@ -53,19 +53,29 @@ cache deny all
 access_log none
 cache_log /dev/null
 pid_filename none
-hosts_file {hosts}
 coredump_dir {folder}
 """
 
 
 @dataclass(frozen=True)
 class Way:
-    """One way from a client to the server; `run` gives the output of the client script for its arguments."""
+    """One way from a client to the server; `run` gives the output of the client script for its arguments, and
+    `policy` is what `gateway` is told before."""
 
     name: str
     run: Callable[[list[str]], str]
     options: tuple[str, ...] = ()
+    gateway: Gateway | None = None
     policy: Policy | None = None
+
+    def judged(self, gateway: Gateway) -> list[Way]:
+        """This way with the tunnels spliced, and looked into."""
+        allow = [f"{SERVER}:8443", f"{SERVER}:8080"]
+        policies = {
+            "spliced": make_policy("limited", allow=allow),
+            "inspected": make_policy("limited", allow=allow, methods=["GET"], inspect=True),
+        }
+        return [Way(f"{self.name} {kind}", self.run, self.options, gateway, p) for kind, p in policies.items()]
 
 
 class Background:
@@ -121,13 +131,15 @@ def containers(
         server = start("--network", network, *mounts, image, *python, "serve", "/keys/server.pem")
         form = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
         address = command("docker", "inspect", "-f", form, server)
-        named = ["--add-host", f"{SERVER}:{address}"]
-        direct = start("--network", network, *named, *mounts, image, "sleep", "infinity")
+        direct = start("--network", network, *mounts, image, "sleep", "infinity")
         closed = start("--network", "none", *mounts, image, "sleep", "infinity")
         relay = ["-v", f"{script_path(interpreter)}:{SCRIPT_MOUNT}:ro", "-v", f"{socket_folder}:{SOCKET_MOUNT}"]
         start("--network", f"container:{closed}", *relay, image, *relay_command(interpreter))
         through = ("--proxy", f"127.0.0.1:{RELAY_PORT}")
-        yield address, [Way("direct", in_container(direct)), Way("relay", in_container(closed), through)]
+        yield (
+            address,
+            [Way("direct", in_container(direct), ("--at", address)), Way("relay", in_container(closed), through)],
+        )
     finally:
         for container in reversed(started):
             subprocess.run(["docker", "rm", "-f", container], check=True, stdout=subprocess.DEVNULL)
@@ -137,17 +149,16 @@ def containers(
 @contextlib.contextmanager
 def loopback(folder: Path, socket_folder: Path, interpreter: Interpreter) -> Iterator[tuple[str, list[Way]]]:
     """As `containers`, all on this machine."""
-    names = Path("/etc/hosts").read_text()
-    if SERVER not in names:
-        raise SystemExit(f"add a line to /etc/hosts: 127.0.0.1 {SERVER}")
     port = free_port()
     words = relay_command(interpreter)
     words = [*words[:-4], str(script_path(interpreter)), str(socket_folder / SOCKET_NAME), "127.0.0.1", str(port)]
     server = [sys.executable, str(ENDS), "serve", str(folder / "server.pem")]
     with subprocess.Popen(server) as first, subprocess.Popen(words) as second:
         try:
-            run = on_host(folder)
-            yield "127.0.0.1", [Way("direct", run), Way("relay", run, ("--proxy", f"127.0.0.1:{port}"))]
+            wait_for(port)
+            wait_for(8443)
+            run, proxy = on_host(folder), ("--proxy", f"127.0.0.1:{port}")
+            yield "127.0.0.1", [Way("direct", run, ("--at", "127.0.0.1")), Way("relay", run, proxy)]
         finally:
             first.terminate()
             second.terminate()
@@ -160,15 +171,15 @@ def free_port() -> int:
         return port
 
 
-def measure(ways: list[Way], gateway: Gateway, background: Background, runs: int, size: int) -> None:
+def measure(ways: list[Way], background: Background, runs: int, size: int) -> None:
     """Print MB/s without and with TLS, and connections a second with TLS, of each way; the first is the measure."""
 
-    async def judge_by(policy: Policy) -> None:
-        gateway.set_policy(policy)
+    async def prepare(way: Way) -> None:
+        if way.gateway is not None and way.policy is not None:
+            way.gateway.set_policy(way.policy)
 
     def sample(way: Way, *arguments: str) -> float:
-        if way.policy is not None:
-            background.wait(judge_by(way.policy))
+        background.wait(prepare(way))
         return float(way.run([arguments[0], SERVER, *arguments[1:], *way.options]))
 
     columns = {
@@ -193,36 +204,35 @@ def measure(ways: list[Way], gateway: Gateway, background: Background, runs: int
 
 
 @contextlib.contextmanager
-def peers(folder: Path, address: str, authority: Authority) -> Iterator[list[Way]]:
+def peers(folder: Path, address: str) -> Iterator[list[Way]]:
     """The proxies that are installed here, running."""
-    run = on_host(folder)
+    squid = folder / "squid.conf"
+    commands: dict[str, Callable[[int], list[str]]] = {
+        "squid": lambda port: ["squid", "-N", "-f", str(squid)],
+        "mitmdump": lambda port: [
+            "mitmdump",
+            "-q",
+            "--listen-host",
+            "127.0.0.1",
+            "--listen-port",
+            str(port),
+            "--ignore-hosts",
+            ".*",
+        ],
+    }
     with contextlib.ExitStack() as stack:
         ways = []
-        hosts = folder / "hosts"
-        hosts.write_text(f"{address} {SERVER}\n")
-        commands: dict[str, Callable[[int], list[str]]] = {
-            "squid": lambda port: ["squid", "-N", "-f", str(squid_file(folder, hosts, port))],
-            "mitmdump": lambda port: [
-                "mitmdump", "-q", "--listen-host", "127.0.0.1", "-p", str(port), "--ignore-hosts", ".*",
-            ],
-        }  # fmt: skip
         for name, words in commands.items():
             if shutil.which(name) is None:
                 print(f"{name}: not installed")
                 continue
             port = free_port()
+            squid.write_text(SQUID.format(port=port, folder=folder))
             process = stack.enter_context(subprocess.Popen(words(port), stdout=subprocess.DEVNULL))
             stack.callback(process.terminate)
             wait_for(port)
-            ways.append(Way(f"host, {name}", run, ("--proxy", f"127.0.0.1:{port}")))
+            ways.append(Way(name, on_host(folder), ("--proxy", f"127.0.0.1:{port}", "--at", address)))
         yield ways
-
-
-def squid_file(folder: Path, hosts: Path, port: int) -> Path:
-    """A configuration of squid that passes tunnels and does nothing else."""
-    file = folder / "squid.conf"
-    file.write_text(SQUID.format(port=port, hosts=hosts, folder=folder))
-    return file
 
 
 def wait_for(port: int) -> None:
@@ -233,15 +243,6 @@ def wait_for(port: int) -> None:
                 return
         time.sleep(0.05)
     raise SystemExit(f"nobody listens on port {port}")
-
-
-def policies() -> dict[str, Policy]:
-    """The policies measured: the tunnel spliced, and looked into."""
-    allow = [f"{SERVER}:8443", f"{SERVER}:8080"]
-    return {
-        "spliced": make_policy("limited", allow=allow),
-        "inspected": make_policy("limited", allow=allow, methods=["GET"], inspect=True),
-    }
 
 
 def main() -> None:
@@ -267,26 +268,34 @@ def main() -> None:
             else loopback(folder, socket_folder, chosen.interpreter)
         )
         addresses: list[str] = []
-        gateway = Gateway(
-            policies()["spliced"],
-            refuse=lambda address: None,
-            resolver=Resolver(lambda host: addresses),
-            authority=authority,
-            trust=ssl.create_default_context(cadata=servers.certificate.decode()),
-        )
-        background.wait(gateway.start(socket_folder / SOCKET_NAME))
+
+        def gateway() -> Gateway:
+            return Gateway(
+                Policy("off"),
+                refuse=lambda address: None,
+                resolver=Resolver(lambda host: addresses),
+                authority=authority,
+                trust=ssl.create_default_context(cadata=servers.certificate.decode()),
+            )
+
+        inside, beside = gateway(), gateway()
+        port = free_port()
+        background.wait(inside.start(socket_folder / SOCKET_NAME))
+        background.wait(beside.start_on(socket.create_server(("127.0.0.1", port))))
         print("a container pair on a private docker network" if docker else "host loopback: no docker here")
         try:
             with place as (address, (direct, relay)):
                 addresses.append(address)
-                background.wait(asyncio.wait_for(gateway.reached.wait(), 30))
-                ways = [Way(name, relay.run, relay.options, policy) for name, policy in policies().items()]
-                measure([direct, *ways], gateway, background, chosen.runs, chosen.size)
-                with peers(folder, address, authority) as others:
+                background.wait(asyncio.wait_for(inside.reached.wait(), 30))
+                measure([direct, *relay.judged(inside)], background, chosen.runs, chosen.size)
+                with peers(folder, address) as others:
+                    host = Way("host direct", on_host(folder), ("--at", address))
+                    ours = Way("host gateway", on_host(folder), ("--proxy", f"127.0.0.1:{port}")).judged(beside)
                     if others:
-                        measure(others, gateway, background, chosen.runs, chosen.size)
+                        measure([host, *ours, *others], background, chosen.runs, chosen.size)
         finally:
-            background.wait(gateway.close())
+            background.wait(inside.close())
+            background.wait(beside.close())
 
 
 if __name__ == "__main__":

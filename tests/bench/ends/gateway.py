@@ -4,7 +4,7 @@
     gateway.py fetch HOST SIZE [options]     prints the seconds that SIZE bytes took, from connecting to the last
     gateway.py knock HOST SECONDS [options]  prints how many times a second a new connection was answered
 
-Options: --tls AUTHORITY, --proxy HOST:PORT. Nothing but the standard library of an image's Python.
+Options: --tls AUTHORITY, --proxy HOST:PORT, --at ADDRESS of the host, unless its name is to be used. Nothing but the standard library of an image's Python.
 """
 
 from __future__ import annotations
@@ -68,8 +68,9 @@ def read_head(connection: socket.socket) -> bytes:
 class Client:
     """Opens connections to the server, through a proxy or not."""
 
-    def __init__(self, host: str, proxy: str, authority: str) -> None:
+    def __init__(self, host: str, at: str, proxy: str, authority: str) -> None:
         self.host = host
+        self.at = at or host
         self.proxy = proxy
         self.context = ssl.create_default_context(cafile=authority) if authority else None
         self.port = 8443 if authority else 8080
@@ -80,11 +81,11 @@ class Client:
         if self.proxy:
             host, port = self.proxy.split(":")
             connection = socket.create_connection((host, int(port)))
-            connection.sendall(b"CONNECT %b:%d HTTP/1.1\r\nHost: %b:%d\r\n\r\n" % ((self.host.encode(), self.port) * 2))
+            connection.sendall(b"CONNECT %b:%d HTTP/1.1\r\nHost: %b:%d\r\n\r\n" % ((self.at.encode(), self.port) * 2))
             if b" 200 " not in (head := read_head(connection)):
                 raise SystemExit(head.decode())
         else:
-            connection = socket.create_connection((self.host, self.port))
+            connection = socket.create_connection((self.at, self.port))
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self.context is not None:
             connection = self.context.wrap_socket(connection, server_hostname=self.host)
@@ -109,10 +110,11 @@ def main() -> None:
     parser.add_argument("number", type=float, nargs="?", default=0)
     parser.add_argument("--tls", default="")
     parser.add_argument("--proxy", default="")
+    parser.add_argument("--at", default="")
     options = parser.parse_args()
     if options.what == "serve":
         serve(options.where)
-    client = Client(options.where, options.proxy, options.tls)
+    client = Client(options.where, options.at, options.proxy, options.tls)
     began = time.perf_counter()
     if options.what == "fetch":
         client.fetch(int(options.number))

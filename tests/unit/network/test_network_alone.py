@@ -47,6 +47,8 @@ def test_it_serves_and_prints_a_line_a_request(tmp_path: Path) -> None:
         ('allow = "x.org"', "not a list"),
         ("allow = [1]", "not a list"),
         ('allow = ["*"]', "names no host"),
+        ("inspect = 1", "neither true nor false"),
+        ('allow = ["GET x.org/a"]', "blank"),
     ],
 )
 def test_a_policy_file_is_read_strictly(tmp_path: Path, text: str, words: str) -> None:
@@ -59,3 +61,24 @@ def test_a_policy_file_is_read_strictly(tmp_path: Path, text: str, words: str) -
 def test_a_missing_policy_file(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="nosuch"):
         load_policy(tmp_path / "nosuch.toml")
+
+
+def test_a_policy_that_inspects_needs_an_authority(tmp_path: Path) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text('mode = "limited"\nallow = ["GET x.org/v1/*"]\ninspect = true\n')
+    assert load_policy(policy).allow[0].path == "/v1/*"
+    command = [sys.executable, "-m", "engine.network", "--policy", str(policy), "--port", "0"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "--ca FOLDER" in done.stderr
+    with subprocess.Popen([*command, "--ca", str(tmp_path / "ca")], cwd=ROOT) as process:
+        while not (tmp_path / "ca" / "authority.pem").exists():
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.kill()
+
+
+def test_a_gateway_that_inspects_nothing_loads_nothing_for_it() -> None:
+    look = "import sys, engine.network.gateway; print({'h11', 'cryptography'} & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", look], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

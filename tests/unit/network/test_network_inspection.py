@@ -356,3 +356,43 @@ def test_however_the_bytes_are_cut_the_requests_are_the_same(cuts: list[int], an
                 assert got.count(b"REACHED 127.0.1.10") == 3
 
     asyncio.run(run())
+
+
+PIECES = (
+    b"HTTP/1.1 200 OK\r\n",
+    b"HTTP/1.0 200 OK\r\n",
+    b"HTTP/1.1 100 Continue\r\n\r\n",
+    b"HTTP/1.1 101 X\r\n\r\n",
+    b"HTTP/1.1 999 \r\n",
+    b"Content-Length: 3\r\n",
+    b"Content-Length: 4\r\n",
+    b"Content-Length: -1\r\n",
+    b"Transfer-Encoding: chunked\r\n",
+    b"Transfer-Encoding: gzip\r\n",
+    b"Connection: close, x\r\n",
+    b"X: \xff\x00\r\n",
+    b" folded\r\n",
+    b"\r\n",
+    b"\n",
+    b"abc",
+    b"3\r\nabc\r\n",
+    b"0\r\n\r\n",
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(answers=st.lists(st.lists(st.sampled_from(PIECES), max_size=6).map(b"".join), min_size=8, max_size=8))
+def test_no_answer_of_a_server_upsets_the_gateway(answers: list[bytes]) -> None:
+    faults: list[dict[str, Any]] = []
+
+    async def run() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
+        with tempfile.TemporaryDirectory() as folder:
+            async with lab_with(Path(folder), methods=["GET"]) as tls:
+                for number, answer in enumerate(answers):
+                    tls.answers[f"/{number}"] = answer
+                    await tls.ask("allowed.test", last(f"/{number}"))
+                await tls.lab.settled(len(answers))
+
+    asyncio.run(run())
+    assert faults == []
