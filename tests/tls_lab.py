@@ -26,6 +26,7 @@ class TlsLab:
         lab: names, plain servers, gateway and records.
         port: where the TLS servers listen.
         answers: raw answers by path; other paths say who was reached and what was received.
+        closing: whether the servers close after each answer, whatever it says.
         seen: heads and bodies of the requests that arrived, in order.
         trust: what a client in the container trusts: the gateway's authority alone.
         server_trust: what trusts the servers.
@@ -36,6 +37,7 @@ class TlsLab:
     def __init__(self, gateway: Authority, servers: Authority) -> None:
         self.port = 0
         self.answers: dict[str, bytes] = {}
+        self.closing = False
         self.seen: list[bytes] = []
         self.trust = ssl.create_default_context(cadata=gateway.certificate.decode())
         self.server_trust = ssl.create_default_context(cadata=servers.certificate.decode())
@@ -83,7 +85,7 @@ class TlsLab:
                 answer = self.answers.get(path, b"HTTP/1.1 200 OK\r\n" + length + text)
                 writer.write(answer)
                 await writer.drain()
-                if b"connection: close" in (head + answer).lower() or b"CUT" in answer:
+                if self.closing or b"connection: close" in answer.lower() or b"CUT" in answer:
                     break
         writer.close()
 

@@ -235,7 +235,9 @@ def _refuse_url(entry: str) -> None:
     scheme, separator, rest = entry.partition("://")
     bare = (rest if separator else scheme).split("/")[0].rpartition("@")[2]
     if separator or any(sign in entry for sign in "/?#@\\"):
-        raise _unusable(entry, "an entry is a host, not a URL", f"write {bare}" if canonical_host(bare) else "")
+        narrow = "" if separator else "a path needs inspect = true"
+        hints = (f"write {bare}" if canonical_host(bare) else "", narrow)
+        raise _unusable(entry, "an entry is a host, not a URL", "; ".join(filter(None, hints)))
     if any(sign.isspace() or not sign.isprintable() for sign in entry):
         raise _unusable(entry, "it holds a blank or a control character", "write one host an entry")
     if entry.startswith("."):

@@ -116,12 +116,12 @@ def _maintenance(work: Work, container: Container, run: int) -> bool:
     from engine.network.check import PUBLIC
     from engine.tasks.outlet import outlet
 
-    try:
-        with (
-            phase(work.recorder, "maintenance", run),
-            nothing_left_behind(work, container, "maintenance"),
-            outlet(work, container, "maintenance", PUBLIC, run=run) as way_out,
-        ):
+    with (
+        phase(work.recorder, "maintenance", run) as current,
+        nothing_left_behind(work, container, "maintenance"),
+        outlet(work, container, "maintenance", PUBLIC, run=run) as way_out,
+    ):
+        try:
             run_script(
                 work,
                 container,
@@ -131,11 +131,12 @@ def _maintenance(work: Work, container: Container, run: int) -> bool:
                 timeout=maintenance.timeout,
                 env={**way_out.variables, **given(work, "maintenance")},
             )
-    except PhaseFailed as error:
-        if maintenance.on_failure != "continue":
-            raise
-        text = f"{error.message}; going on, as on_failure = continue says"
-        work.recorder.emit(ev.Notice(level="warning", text=text, run=run))
+        except PhaseFailed as error:
+            if maintenance.on_failure != "continue":
+                raise
+            current.failed(error)
+            text = f"{error.message}; going on, as on_failure = continue says"
+            work.recorder.emit(ev.Notice(level="warning", text=text, run=run))
     if given(work, "maintenance"):
         # Whatever the script left running has the secrets in its environment.
         container.restart()

@@ -133,7 +133,7 @@ class TaskState:
 
     def _status(self, event: ev.TaskStatus) -> None:
         self.status = event.status
-        if event.status == "in_progress":
+        if event.status in ("in_progress", "ready", "applied"):
             self.error = None
         if event.status in FINISHED:
             for phase in self.phases:

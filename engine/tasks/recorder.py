@@ -229,11 +229,18 @@ def _cut_character(last: bytes) -> int:
 
 
 class Phase:
-    """The running phase: lets its body say why it ran, or that there was nothing to do."""
+    """The running phase: lets its body say why it ran, that there was nothing to do, or that it failed and may."""
 
     def __init__(self) -> None:
-        self.status: Literal["done", "skipped"] = "done"
+        self.status: PhaseEnd = "done"
         self.reason = ""
+        self.exit_code: int | None = None
+        self.tail = ""
+
+    def failed(self, error: PhaseFailed) -> None:
+        """It failed, and the task goes on all the same."""
+        self.status, self.reason = "failed", error.message
+        self.exit_code, self.tail = error.phase_exit_code, error.tail
 
     def skip(self, reason: str) -> None:
         """There was nothing to do."""
@@ -269,7 +276,7 @@ def phase(recorder: Recorder, name: ev.Phase, run: int = 1, reason: str = "") ->
     except Exception as error:
         finished("failed", f"internal fault: {type(error).__name__}: {error}")
         raise
-    finished(state.status, state.reason)
+    finished(state.status, state.reason, state.exit_code, state.tail)
 
 
 def skipped(recorder: Recorder, name: ev.Phase, reason: str, run: int = 1) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 
 import pytest
@@ -59,7 +60,16 @@ done
     assert (printed[0], printed[-1]) == ("403", "502")
 
 
-def test_a_snapshot_run_by_hand_has_no_network_when_the_task_says_so(lab: Lab) -> None:
+def test_a_snapshot_run_by_hand_has_no_network_of_ours(lab: Lab) -> None:
+    project = lab.project("byhand", environment("true", more=REGISTRIES, name="byhand"))
+    assert lab.task(project)["status"] == "ready"
+    image = next(s["image"] for s in lab.json("cache", "show")["snapshots"] if s["environment"] == "byhand")
+    script = "env | grep -ci proxy; (exec 3<>/dev/tcp/127.0.0.1/3128) 2>/dev/null && echo relay; ls /run/fumehood 2>/dev/null; true"
+    argv = ["docker", "run", "--rm", "--network", "none", "--entrypoint", "bash", image, "-c", script]
+    assert subprocess.run(argv, check=True, capture_output=True, text=True).stdout.split() == ["0", "mirror"]
+
+
+def test_without_its_relay_a_task_has_no_network(lab: Lab) -> None:
     project = lab.project(
         "killed",
         environment(command="echo up; sleep 3; curl -s -m 3 http://example.org/ || echo nothing", more=REGISTRIES),
@@ -67,8 +77,6 @@ def test_a_snapshot_run_by_hand_has_no_network_when_the_task_says_so(lab: Lab) -
     task = start(lab, project)
     wait_for(lab, task, "command.output")
     relays = lab.containers(task)
-    import subprocess
-
     for container in relays:
         role = subprocess.run(
             ["docker", "inspect", "-f", '{{index .Config.Labels "fumehood.role"}} {{.HostConfig.NetworkMode}}', container],

@@ -136,3 +136,14 @@ def test_a_diff_with_a_secret_is_not_applied(lab: Lab) -> None:
     assert refused.returncode == 1
     assert "leaked.txt line 1" in refused.stderr
     assert not (project / "leaked.txt").exists()
+
+
+def test_a_leak_of_maintenance_stops_the_task_even_if_its_script_may_fail(lab: Lab) -> None:
+    maintenance = 'echo "$TOK" > /root/kept; exit 3'
+    text = secret_environment("true", declared="TOK = { maintenance = true }", maintenance=maintenance)
+    project = lab.project("careless", text.replace("[maintenance]", '[maintenance]\non_failure = "continue"'))
+    give(lab, project)
+    state = lab.task(project)
+    assert (state["status"], state["error"]["phase"]) == ("error", "maintenance")
+    assert "left secrets in 1 file" in state["error"]["message"]
+    assert state["attempts"][0]["commands"] == 0

@@ -19,7 +19,7 @@ def demo(options: argparse.Namespace) -> int:
     if not options.no_tui and sys.stdin.isatty() and sys.stdout.isatty():
         from tui.commands.workbench import open_screen
 
-        return open_screen(bench, task)
+        return open_screen(Bench(environment.directory), task)
     from tui.commands.tasks import wait
 
     progress(f"demo: {environment.name} in {environment.directory}, task {task}")

@@ -389,6 +389,7 @@ def test_no_answer_of_a_server_upsets_the_gateway(answers: list[bytes]) -> None:
         asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
         with tempfile.TemporaryDirectory() as folder:
             async with lab_with(Path(folder), methods=["GET"]) as tls:
+                tls.closing = True
                 for number, answer in enumerate(answers):
                     tls.answers[f"/{number}"] = answer
                     await tls.ask("allowed.test", last(f"/{number}"))
