@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from engine.environment.model import Environment
 
 
-def one_rule(entry: str) -> Rule:
+def one_rule(entry: str, *, inspect: bool = False) -> Rule:
     """The rule that an entry for a host stands for.
 
     Raises:
@@ -20,7 +20,7 @@ def one_rule(entry: str) -> Rule:
     """
     if names_preset(entry):
         raise UsageError(f"{entry!a} is a preset", "name one host, such as x.org")
-    return parse_entry(entry)[0]
+    return parse_entry(entry, inspect=inspect)[0]
 
 
 def allow_in_file(environment: Environment, entry: str) -> tuple[str, bool]:
@@ -31,7 +31,7 @@ def allow_in_file(environment: Environment, entry: str) -> tuple[str, bool]:
         EngineError: the file cannot be edited.
     """
     network = environment.network
-    stored = _stored(entry)
+    stored = _stored(entry, network.inspect)
     if network.agent != "limited":
         reason = "off" if network.agent == "off" else "open to every public host already"
         raise UsageError(
@@ -39,16 +39,16 @@ def allow_in_file(environment: Environment, entry: str) -> tuple[str, bool]:
             'set agent = "limited" in [network] first' if network.agent == "off" else "remove it from deny instead",
         )
     if not names_preset(stored):
-        _refuse_denied(environment, parse_entry(stored)[0])
-    if stored in {_stored(written) for written in network.allow}:
+        _refuse_denied(environment, one_rule(stored, inspect=network.inspect))
+    if stored in {_stored(written, network.inspect) for written in network.allow}:
         return stored, False
     add_allowed(environment, stored)
     return stored, True
 
 
-def _stored(entry: str) -> str:
+def _stored(entry: str, inspect: bool) -> str:
     if not names_preset(entry):
-        return str(one_rule(entry))
+        return str(one_rule(entry, inspect=inspect))
     name = entry.strip().partition(":")[2]
     if name not in preset_names():
         raise UsageError(f"unknown preset {name!a}", f"known presets: {', '.join(preset_names())}")

@@ -69,6 +69,7 @@ def phase_policy(environment: Environment, phase: CheckedPhase, registries: Sequ
         deny=network.deny,
         methods=network.methods or None,
         registries=registries,
+        inspect=network.inspect,
     )
 
 
@@ -123,14 +124,15 @@ def _checked(policy: Policy, host: str, port: int, method: str | None, *, regist
 def entries(network: Network, registries: Sequence[str] | None = None) -> list[Entry]:
     """Every entry of both lists, in their order, as it is stored or with the reason it is not."""
     return [
-        *(_entry(Entry("allow", written), registries) for written in network.allow),
-        *(_entry(Entry("deny", written), registries) for written in network.deny),
+        *(_entry(Entry("allow", written), registries, network.inspect) for written in network.allow),
+        *(_entry(Entry("deny", written), registries, False) for written in network.deny),
     ]
 
 
-def _entry(entry: Entry, registries: Sequence[str] | None) -> Entry:
+def _entry(entry: Entry, registries: Sequence[str] | None, inspect: bool) -> Entry:
     try:
-        return replace(entry, stored=tuple(str(rule) for rule in parse_entry(entry.written, registries)))
+        rules = parse_entry(entry.written, registries, inspect=inspect)
+        return replace(entry, stored=tuple(str(rule) for rule in rules))
     except UsageError as fault:
         known = entry.written.strip() in (f"preset:{name}" for name in preset_names())
         return replace(entry, problem=fault.message, hint=fault.hint, refused=not known)

@@ -235,7 +235,7 @@ def _refuse_url(entry: str) -> None:
     scheme, separator, rest = entry.partition("://")
     bare = (rest if separator else scheme).split("/")[0].rpartition("@")[2]
     if separator or any(sign in entry for sign in "/?#@\\"):
-        narrow = "" if separator else "a path needs inspect = true"
+        narrow = "a path needs inspect = true" if "/" in entry and not separator else ""
         hints = (f"write {bare}" if canonical_host(bare) else "", narrow)
         raise _unusable(entry, "an entry is a host, not a URL", "; ".join(filter(None, hints)))
     if any(sign.isspace() or not sign.isprintable() for sign in entry):

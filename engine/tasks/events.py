@@ -92,6 +92,7 @@ class NetworkRequest(Event, frozen=True, kw_only=True, tag="network.request"):
     port: int
     method: str
     decision: Literal["allowed", "denied", "failed"]
+    path: str = ""
     rule: str = ""
     reason: str = ""
     bytes_up: int = 0

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.containers.container import Container, Limits, Mount, create
 from engine.errors import NetworkError
@@ -16,13 +18,21 @@ from engine.network import relay
 from engine.network.attribution import Cause
 from engine.network.gateway import Gateway, RequestRecord
 from engine.network.policy import Policy
+from engine.network.proxies import host_proxies
 from engine.network.rules import parse_entry
 from engine.network.variables import proxy_variables
 from engine.state import socket_dir
 from engine.tasks import events as ev
 from engine.tasks.requests import asked_to_allow
+from engine.tasks.scripts import HOME
 from engine.tasks.work import Work
 
+if TYPE_CHECKING:
+    from engine.network.certificates import Authority
+    from engine.network.credentials import Credential
+
+_AUTHORITIES = f"{HOME}/authorities.pem"
+_IMAGES_AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 _RELAY_LIMITS = Limits(cpus=1, memory=256 << 20, pids=512)
 _RELAY_SECONDS = 15.0
 _ASK_SECONDS = 0.2
@@ -50,7 +60,8 @@ def outlet(work: Work, container: Container, phase: ev.Phase, policy: Policy, *,
         NetworkError: gateway or relay cannot be set up; nothing is reachable then.
     """
     folder = socket_dir(f"{work.spec.id}-{phase}-{run}")
-    way_out = Outlet(proxy_variables())
+    sight = _inspection(work, container)
+    way_out = Outlet({**proxy_variables(), **sight.variables})
 
     def record(request: RequestRecord) -> None:
         if time.monotonic() - request.seconds >= way_out.counted_from:
@@ -58,7 +69,7 @@ def outlet(work: Work, container: Container, phase: ev.Phase, policy: Policy, *,
 
     try:
         with (
-            _Serving(folder / relay.SOCKET_NAME, policy, record) as serving,
+            _Serving(folder / relay.SOCKET_NAME, policy, record, sight) as serving,
             _relay(work, container, folder, run),
             _listening(work, serving, run),
         ):
@@ -67,6 +78,36 @@ def outlet(work: Work, container: Container, phase: ev.Phase, policy: Policy, *,
             yield way_out
     finally:
         folder.rmdir()
+
+
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """What a gateway needs to look into TLS, and what the container needs to bear it; empty without `inspect`."""
+
+    authority: Authority | None = None
+    credentials: tuple[Credential, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+def _inspection(work: Work, container: Container) -> _Sight:
+    """The environment's certificate authority and network secrets, if it wants TLS inspected (SPEC N4, N5, N7)."""
+    if not work.environment.network.inspect:
+        return _Sight()
+    from engine.network.certificates import bundle, environment_authority
+    from engine.network.credentials import make_credential
+    from engine.network.variables import ca_variables
+
+    authority = environment_authority(work.environment.id)
+    container.put(_AUTHORITIES, bundle(authority.certificate, container.get(_IMAGES_AUTHORITIES)))
+    credentials, variables = [], ca_variables(_AUTHORITIES)
+    for name, secret in work.environment.secrets.items():
+        if secret.hosts:
+            placeholder = "" if secret.header else work.placeholder(name)
+            value = work.secrets[name].reveal()
+            credentials.append(make_credential(secret.hosts, value, header=secret.header, placeholder=placeholder))
+            if placeholder:
+                variables[name] = placeholder
+    return _Sight(authority, tuple(credentials), variables)
 
 
 @contextmanager
@@ -96,11 +137,17 @@ def _listening(work: Work, serving: _Serving, run: int) -> Iterator[None]:
 class _Serving:
     """A gateway on an event loop of its own, in a thread."""
 
-    def __init__(self, path: Path, policy: Policy, record: Callable[[RequestRecord], None]) -> None:
+    def __init__(self, path: Path, policy: Policy, record: Callable[[RequestRecord], None], sight: _Sight) -> None:
         self._path = path
         self.policy = policy
         self._loop = asyncio.new_event_loop()
-        self._gateway = Gateway(policy, on_request=record)
+        self._gateway = Gateway(
+            policy,
+            on_request=record,
+            authority=sight.authority,
+            credentials=sight.credentials,
+            proxies=host_proxies(os.environ),
+        )
         self._thread = threading.Thread(target=self._loop.run_forever, name="gateway", daemon=True)
 
     def __enter__(self) -> _Serving:
@@ -169,6 +216,7 @@ def _event(request: RequestRecord, phase: ev.Phase, run: int, cause: Cause) -> e
         port=request.port,
         method=request.method,
         decision=request.decision,
+        path=request.path,
         rule=request.rule,
         reason=request.reason,
         bytes_up=request.bytes_up,

@@ -27,6 +27,7 @@ _BATCH_SECONDS = 0.05
 _BATCH_BYTES = 32 << 10
 
 Stream = Literal["out", "err"]
+PhaseEnd = Literal["done", "skipped", "failed"]
 CommandStatus = Literal["completed", "failed", "killed", "timeout", "lost"]
 
 

@@ -45,6 +45,7 @@ class Work:
     secrets: Mapping[str, Secret]
     _fetched: Future[Checkout] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _placeholders: dict[str, str] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -90,6 +91,13 @@ class Work:
         default = mirror.resolve(None, default_branch)
         target = mirror.resolve(self.spec.branch, default_branch) if self.spec.branch else default
         return Checkout(mirror, target, default)
+
+    def placeholder(self, secret: str) -> str:
+        """What the containers of this task see in place of a network secret (SPEC N5)."""
+        from engine.network.credentials import new_placeholder
+
+        with self._lock:
+            return self._placeholders.setdefault(secret, new_placeholder(secret))
 
     def labels(self, role: str, run: int) -> dict[str, str]:
         """The labels of a container of this task, by which it is found again after a crash (SPEC T8)."""
