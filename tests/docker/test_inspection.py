@@ -24,7 +24,9 @@ import os, ssl, urllib.request
 print("python", urllib.request.urlopen(f"https://{{os.environ['INDEX']}}/simple/iniconfig/").status)
 END
 """.replace("INDEX=$(", "export INDEX=$(")
-    state = lab.task(lab.project("methods", environment("true", command="bash go.sh", more=LIMITED), {"go.sh": command}))
+    state = lab.task(
+        lab.project("methods", environment("true", command="bash go.sh", more=LIMITED), {"go.sh": command})
+    )
     assert state["status"] == "ready", state["error"]
     printed = lab.output(state["id"], "agent")
     assert "pip works" in printed
