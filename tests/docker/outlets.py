@@ -37,7 +37,7 @@ def laboratory(folder: Path) -> Iterator[tuple[Work, Container]]:
     # Nobody can ask this work to stop.
     never = cast(Any, None)
     source = Source.from_url(loaded.repository.url, folder)
-    work = Work(spec, loaded, source, Recorder(spec.folder, journal), connect(), never)
+    work = Work(spec, loaded, source, Recorder(spec.folder, journal), connect(), never, {})
     image = images.find(work.api, BASE_IMAGE)
     assert image, f"{BASE_IMAGE} is not there: fumehood image bootstrap"
     container = create(work.api, work.container_spec(image, "task", 1))

@@ -33,9 +33,12 @@ class Tmux:
         return done.stdout
 
     def open(self, columns: int, rows: int) -> None:
-        """Start the workbench in a new session."""
+        """Start the workbench in a new session; a server whose last one ended a moment ago may still be leaving."""
         program = f"exec {sys.executable} -m tui"
-        self._run("new-session", "-d", "-s", "bench", "-x", str(columns), "-y", str(rows), program)
+        end = time.monotonic() + 10
+        while "bench" not in self._run("list-sessions"):
+            assert time.monotonic() < end, "tmux does not start"
+            self._run("new-session", "-d", "-s", "bench", "-x", str(columns), "-y", str(rows), program)
 
     @property
     def text(self) -> str:
