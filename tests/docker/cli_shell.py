@@ -9,7 +9,7 @@ from pathlib import Path
 
 from engine.repository.shell import Output
 
-IMAGE = "fumehood-dev:base"
+IMAGE = "fumehood/base:bookworm"
 LABEL = "fumehood-test=repository"
 
 
