@@ -14,7 +14,6 @@ from engine.state import Lock
 from engine.tasks import events as ev
 from engine.tasks.journal import Journal
 from engine.tasks.recorder import Recorder
-from engine.tasks.recovery import remove_containers
 from engine.tasks.spec import LOCK, TaskSpec, load
 from engine.tasks.stop import Stop
 
@@ -39,7 +38,7 @@ def supervise(folder: Path, environment: Environment | None = None) -> None:
     spec = load(folder)
     journal = Journal(folder)
     recorder = Recorder(folder, journal)
-    stop = Stop(folder, tick=recorder.flush, force=lambda: remove_containers(spec.id))
+    stop = Stop(folder, tick=recorder.flush, force=lambda: _remove_containers(spec.id))
     try:
         recorder.emit(ev.TaskStatus(status="in_progress"))
         status, reason = _run(spec, environment, recorder, stop)
@@ -74,7 +73,7 @@ def _run(spec: TaskSpec, environment: Environment | None, recorder: Recorder, st
     finally:
         for step in clean_up:
             step()
-        remove_containers(spec.id, keep_stopped=True)
+        _remove_containers(spec.id, keep_stopped=True)
 
 
 def _work(
@@ -131,3 +130,10 @@ def _work(
         if isinstance(outcome, Exception):
             raise outcome
     return False, f"the agent failed: {ended[0].reason}" if ended[0].reason else "the agent failed"
+
+
+def _remove_containers(task: str, *, keep_stopped: bool = False) -> None:
+    """As `recovery.remove_containers`, imported at the end of a task, not on its way to the start."""
+    from engine.tasks.recovery import remove_containers
+
+    remove_containers(task, keep_stopped=keep_stopped)
