@@ -95,7 +95,7 @@ def _work(
     from engine.tasks.work import Work
 
     environment = environment or load_environment(Path(spec.environment))
-    source = Source.from_url(environment.repository.url, environment.path.parent)
+    source = Source.from_url(environment.repository.url, environment.directory)
     secrets = secret_values(environment)
     if secrets:
         from engine.secrets.masker import Masker
