@@ -262,7 +262,7 @@ class Bench:
         state = self.task(reference)
         self.diff(state.id, attempt)
         environment = self.environment(state.environment_path)
-        source = Source.from_url(environment.repository.url, environment.directory)
+        source = Source.of(environment)
         return stat(Results(Mirror(source)).git_dir, state.base_sha, state.attempts[attempt - 1].result_sha)
 
     def apply(self, reference: str, attempt: int = 1, *, preflight: bool = False) -> ApplyOutcome:
@@ -279,7 +279,7 @@ class Bench:
         state = self.task(reference)
         self.diff(state.id, attempt)
         environment = self.environment(state.environment_path)
-        source = Source.from_url(environment.repository.url, environment.directory)
+        source = Source.of(environment)
         if source.kind != "local":
             raise EngineError(f"{source.url} is not a local checkout", f"pipe it: fumehood diff {state.id} | git apply")
         self._refuse_secrets(environment, state.id, attempt)
@@ -316,7 +316,7 @@ class Bench:
         image = images.find(api, environment.image.name)
         if image is None:
             return Decided("miss", f"image {environment.image.name} is not there yet", "")
-        source = Source.from_url(environment.repository.url, environment.directory)
+        source = Source.of(environment)
         key = cache_key(environment, image_id=image, repository=source.identity, secrets=secret_values(environment))
         return snapshots.explain(api, environment, key)
 

@@ -6,11 +6,14 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote, urlsplit
 
 from engine.errors import RepositoryError
 from engine.repository import hostgit
+
+if TYPE_CHECKING:
+    from engine.environment.model import Environment
 
 _SCP = re.compile(r"(?:(?P<user>[^/@:]+)@)?(?P<host>[^/@:]+):(?!/{2})(?P<path>.+)")
 _TOKEN = re.compile(r"gh[pousr]_|github_pat_|glpat-|x-access-token$|oauth2$")
@@ -39,6 +42,15 @@ class Source:
     def identity(self) -> str:
         """What tells this source, and the folder the task works in, from every other."""
         return f"{self.url}#{self.subdirectory}"
+
+    @classmethod
+    def of(cls, environment: Environment) -> Source:
+        """The repository of an environment.
+
+        Raises:
+            RepositoryError: as `from_url`.
+        """
+        return cls.from_url(environment.repository.url, environment.directory)
 
     @classmethod
     def from_url(cls, url: str, base: Path) -> Source:

@@ -25,19 +25,22 @@ from engine.tasks.work import Work
 
 if TYPE_CHECKING:
     from engine.agents.base import Agent, Ended
+    from engine.tasks.spec import TaskSpec
 
 # What only a container that runs has use for; imported while docker starts it.
 _SELF_TEST_SECONDS = 15.0
 _LATER = ("engine.agents.drive", "engine.repository.out", "engine.repository.diff")
 
 
-def attempt(work: Work, base: Base, container: Container, run: int) -> Ended:
-    """Run one attempt in its container, which is created and not started, to its result: how the agent ended.
+def attempt(work: Work, spec: TaskSpec, base: Base, container: Container, run: int) -> Ended:
+    """Run one attempt at the task in its container, which is created and not started, to its result.
+
+    Returns how the agent ended.
 
     Raises:
         PhaseFailed, Cancelled: the attempt has no result.
     """
-    agent = agent_named(work.spec.agent)
+    agent = agent_named(spec.agent)
     keep = False
     try:
         with phase(work.recorder, "resume", run):
@@ -47,9 +50,9 @@ def attempt(work: Work, base: Base, container: Container, run: int) -> Ended:
         if _maintenance(work, container, run):
             leftovers = container.get(into.LEFTOVERS)
         skipped(work.recorder, "start", "no start script", run)
-        ended = _agent(work, container, agent, run)
+        ended = _agent(work, spec, container, agent, run)
         try:
-            _collect(work, container, leftovers, run)
+            _collect(work, spec, container, leftovers, run)
         except PhaseFailed:
             keep = True
             raise
@@ -144,7 +147,7 @@ def _maintenance(work: Work, container: Container, run: int) -> bool:
     return True
 
 
-def _agent(work: Work, container: Container, agent: Agent, run: int) -> Ended:
+def _agent(work: Work, spec: TaskSpec, container: Container, agent: Agent, run: int) -> Ended:
     """Let the agent work within its network policy; its end is journalled once, whatever happens."""
     from engine.agents.base import Ended, Job
     from engine.agents.drive import ContainerTerminal, drive
@@ -153,9 +156,9 @@ def _agent(work: Work, container: Container, agent: Agent, run: int) -> Ended:
     with phase(work.recorder, "agent", run), _agent_network(work, container, run) as variables:
         started = time.monotonic()
         where = agent.capabilities.where
-        work.recorder.emit(ev.RunStarted(agent=agent.name, prompt=work.spec.prompt, where=where, run=run))
+        work.recorder.emit(ev.RunStarted(agent=agent.name, prompt=spec.prompt, where=where, run=run))
         job = Job(
-            prompt=work.spec.prompt,
+            prompt=spec.prompt,
             workdir=work.workdir,
             terminal=ContainerTerminal(container, work.stop.event, variables),
             home=work.folder / "agent",
@@ -214,7 +217,7 @@ def _finished(work: Work, ended: Ended, limited: bool, run: int, seconds: float)
     )
 
 
-def _collect(work: Work, container: Container, leftovers: bytes, run: int) -> None:
+def _collect(work: Work, spec: TaskSpec, container: Container, leftovers: bytes, run: int) -> None:
     """Bring the result out and make its diff against the host's base (DESIGN decision 5)."""
     from engine.repository import diff, out
 
@@ -226,7 +229,7 @@ def _collect(work: Work, container: Container, leftovers: bytes, run: int) -> No
         base = checkout.target.sha
         # The agent could have changed the record; ours is from before it began.
         container.put(into.LEFTOVERS, leftovers)
-        message = work.spec.prompt.strip().splitlines()[0][:72]
+        message = spec.prompt.strip().splitlines()[0][:72]
         notices = out.collect(container, bundle, workspace=work.repository_dir, base=base, message=message)
         if notices is None:
             current.reason = "nothing changed"
@@ -238,7 +241,7 @@ def _collect(work: Work, container: Container, leftovers: bytes, run: int) -> No
         for text in notices:
             work.recorder.emit(ev.Notice(level="warning", text=text, run=run))
         results = out.Results(checkout.mirror)
-        result = results.receive(bundle, task=work.spec.id, attempt=run, base=base)
+        result = results.receive(bundle, task=work.id, attempt=run, base=base)
         bundle.unlink()
         diff.write_patch(results.git_dir, base, result.sha, patch)
         size = diff.stat(results.git_dir, base, result.sha)

@@ -59,7 +59,7 @@ def outlet(work: Work, container: Container, phase: ev.Phase, policy: Policy, *,
     Raises:
         NetworkError: gateway or relay cannot be set up; nothing is reachable then.
     """
-    folder = socket_dir(f"{work.spec.id}-{phase}-{run}")
+    folder = socket_dir(f"{work.id}-{phase}-{run}")
     sight = _inspection(work, container)
     way_out = Outlet({**proxy_variables(), **sight.variables})
 

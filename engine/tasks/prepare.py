@@ -205,6 +205,6 @@ def _discover(work: Work, container: Container) -> None:
 def _commit(work: Work, container: Container, key: Key, sha: str, seconds: float, *, kept: bool) -> str:
     environment = work.environment
     if not kept:
-        return container.commit(f"fumehood/{environment.id}", f"task-{work.spec.id}", work.labels("base", 1))
+        return container.commit(f"fumehood/{environment.id}", f"task-{work.id}", work.labels("base", 1))
     snapshot = Snapshot("", environment.id, environment.name, key, time.time(), sha, seconds, 0)
     return snapshots.store(container, snapshot)

@@ -95,13 +95,13 @@ def _work(
     from engine.tasks.work import Work
 
     environment = environment or load_environment(Path(spec.environment))
-    source = Source.from_url(environment.repository.url, environment.directory)
+    source = Source.of(environment)
     secrets = secret_values(environment)
     if secrets:
         from engine.secrets.masker import Masker
 
         recorder.masker = Masker(secrets)
-    work = Work(spec, environment, source, recorder, connect(), stop, secrets)
+    work = Work(spec.id, spec.folder, spec.branch, environment, source, recorder, connect(), stop, secrets)
     runs = range(1, spec.attempts + 1)
     with prepared(work) as base:
         containers = [create(work.api, work.container_spec(base.image, "task", run, boots=True)) for run in runs]
@@ -113,7 +113,7 @@ def _work(
 
     def one(run: int) -> None:
         try:
-            outcomes.append(attempt(work, base, containers[run - 1], run))
+            outcomes.append(attempt(work, spec, base, containers[run - 1], run))
         except Exception as error:
             outcomes.append(error)
 

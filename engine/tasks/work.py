@@ -1,4 +1,4 @@
-"""What the phases of one task share: its request, its recorder, the engine's client, its repository."""
+"""What the phases of one piece of work share: its folder, its recorder, the engine's client, its repository."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from engine.cache.snapshots import owner
 from engine.containers.api import Api
 from engine.containers.container import Limits, Mount, Spec
 from engine.tasks.recorder import Recorder
-from engine.tasks.spec import TaskSpec
 from engine.tasks.stop import Stop
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
-    """The repository of a task: its mirror, the commit to work on and the commit snapshots are made from."""
+    """The repository worked on: its mirror, the commit to work on and the commit snapshots are made from."""
 
     mirror: Mirror
     target: Resolved
@@ -34,9 +33,14 @@ class Checkout:
 
 @dataclass(slots=True)
 class Work:
-    """One task at work."""
+    """Phases run in containers of one environment, and recorded in one folder: a task, or a refresh of its snapshot.
 
-    spec: TaskSpec
+    `branch` is the branch, tag or sha to work on, empty for the default branch.
+    """
+
+    id: str
+    folder: Path
+    branch: str
     environment: Environment
     source: Source
     recorder: Recorder
@@ -46,11 +50,6 @@ class Work:
     _fetched: Future[Checkout] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _placeholders: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def folder(self) -> Path:
-        """The task's folder."""
-        return self.spec.folder
 
     @property
     def repository_dir(self) -> str:
@@ -89,7 +88,7 @@ class Work:
         mirror.update(while_waiting=self.stop.check)
         default_branch = self.environment.repository.default_branch
         default = mirror.resolve(None, default_branch)
-        target = mirror.resolve(self.spec.branch, default_branch) if self.spec.branch else default
+        target = mirror.resolve(self.branch, default_branch) if self.branch else default
         return Checkout(mirror, target, default)
 
     def placeholder(self, secret: str) -> str:
@@ -103,7 +102,7 @@ class Work:
         """The labels of a container of this task, by which it is found again after a crash (SPEC T8)."""
         return {
             "fumehood.owner": owner(),
-            "fumehood.task": self.spec.id,
+            "fumehood.task": self.id,
             "fumehood.role": role,
             "fumehood.run": str(run),
             "fumehood.environment": self.environment.id,
@@ -116,7 +115,7 @@ class Work:
         resources = self.environment.resources
         return Spec(
             image=image,
-            name=f"fumehood-{self.spec.id}-{role}-{run}",
+            name=f"fumehood-{self.id}-{role}-{run}",
             image_name=self.environment.image.name,
             labels=self.labels(role, run),
             limits=Limits(resources.cpus, resources.memory, resources.pids),
@@ -129,4 +128,4 @@ class Work:
         """What every process in the containers has in its environment."""
         from engine.tasks.scripts import BASHRC
 
-        return {"BASH_ENV": BASHRC, "FUMEHOOD_TASK": self.spec.id, **self.environment.variables}
+        return {"BASH_ENV": BASHRC, "FUMEHOOD_TASK": self.id, **self.environment.variables}

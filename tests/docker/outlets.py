@@ -36,8 +36,8 @@ def laboratory(folder: Path) -> Iterator[tuple[Work, Container]]:
     journal = Journal(spec.folder)
     # Nobody can ask this work to stop.
     never = cast(Any, None)
-    source = Source.from_url(loaded.repository.url, folder)
-    work = Work(spec, loaded, source, Recorder(spec.folder, journal), connect(), never, {})
+    source = Source.of(loaded)
+    work = Work(spec.id, spec.folder, spec.branch, loaded, source, Recorder(spec.folder, journal), connect(), never, {})
     image = images.find(work.api, BASE_IMAGE)
     assert image, f"{BASE_IMAGE} is not there: fumehood image bootstrap"
     container = create(work.api, work.container_spec(image, "task", 1))
