@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from engine.secrets.secret import Secret
 
 # Raised when what a snapshot contains changes its meaning; older snapshots are then misses.
-FORMAT = "2"
+FORMAT = "3"
 _LINES_KEPT = 2000
 
 
@@ -30,6 +30,10 @@ class Key:
     digest: str
     components: Mapping[str, str]
     lines: Mapping[str, list[str]]
+
+    def differs_only_in(self, other: Key, component: str) -> bool:
+        """Whether nothing else tells the two keys apart."""
+        return {**self.components, component: ""} == {**other.components, component: ""}
 
 
 def cache_key(environment: Environment, *, image_id: str, repository: str, secrets: Mapping[str, Secret]) -> Key:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.cache.decision import (
@@ -22,12 +23,16 @@ from engine.containers import images
 from engine.containers.api import Api
 from engine.containers.container import Container, labelled
 from engine.errors import EngineError
+from engine.repository.watched import digest
 from engine.state import local_key, state_dir, write_atomic
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from engine.environment.model import Environment
+
+# How many refreshed states of one setup are kept: of the branch, and of what is being edited.
+REFRESHED_KEPT = 3
 
 
 def owner() -> str:
@@ -52,11 +57,11 @@ def everything(api: Api) -> list[Snapshot]:
 
 def _snapshots(api: Api, labels: dict[str, str]) -> list[Snapshot]:
     found = (from_labels(image.id, image.size, image.labels) for image in images.snapshots(api, labels))
-    return sorted((s for s in found if s), key=lambda snapshot: snapshot.created_at, reverse=True)
+    return sorted((s for s in found if s), key=lambda snapshot: snapshot.changed_at, reverse=True)
 
 
-def explain(api: Api, environment: Environment, key: Key) -> Explanation:
-    """What a start now would do, and why (SPEC C3); asks docker once, starts nothing."""
+def explain(api: Api, environment: Environment, key: Key, watched: Mapping[str, str] | None = None) -> Explanation:
+    """What a start now would do, and why (SPEC C3); asks docker once, starts nothing. `watched`: as `decide`."""
     return decide(
         of_environment(api, environment.id),
         key,
@@ -64,12 +69,21 @@ def explain(api: Api, environment: Environment, key: Key) -> Explanation:
         ttl=environment.cache.ttl,
         reset_at=reset_time(environment.id),
         enabled=environment.cache.enabled,
+        watched=watched,
     )
 
 
-def store(container: Container, snapshot: Snapshot) -> str:
-    """Commit the container as `snapshot`; returns the image id."""
-    return container.commit(f"fumehood/{snapshot.environment}", snapshot.key.digest[:12], to_labels(snapshot, owner()))
+def store(container: Container, snapshot: Snapshot) -> Snapshot:
+    """Commit the container as `snapshot`; returns it with its image id.
+
+    Raises:
+        ContainerError: the engine cannot store it, for want of room perhaps.
+    """
+    tag = snapshot.key.digest[:12]
+    if snapshot.maintained and snapshot.root:
+        tag = f"{tag}-{digest(snapshot.maintained.files)[:8]}"
+    image = container.commit(f"fumehood/{snapshot.environment}", tag, to_labels(snapshot, owner()))
+    return replace(snapshot, image=image)
 
 
 def reset(environment_id: str) -> None:
@@ -95,15 +109,21 @@ def _reset_path(environment_id: str) -> Path:
 def remove_outdated(api: Api, environment: Environment, key: Key, keep: str) -> list[Snapshot]:
     """Remove this environment's snapshots that no start can use any more, unless a container still does (SPEC C2).
 
-    The image `keep` stays even if a reset came while it was made: a task is about to start from it.
+    Of the refreshed ones, the newest few stay, and what they were refreshed from, for the next refresh. The image
+    `keep` stays even if a reset came while it was made: a task is about to start from it.
     """
     now, reset_at = time.time(), reset_time(environment.id)
-    removed = []
-    for snapshot in of_environment(api, environment.id):
+    found = of_environment(api, environment.id)
+
+    def usable(snapshot: Snapshot) -> bool:
         alone = decide([snapshot], key, now=now, ttl=environment.cache.ttl, reset_at=reset_at, enabled=True)
-        if snapshot.image != keep and alone.result != "hit" and images.remove(api, snapshot.image):
-            removed.append(snapshot)
-    return removed
+        return alone.result == "hit" or snapshot.image == keep
+
+    roots = {s.image: s.root for s in found if s.root and usable(s)}
+    refreshed = dict(list(roots.items())[:REFRESHED_KEPT])
+    needed = {keep, *refreshed, *refreshed.values()}
+    needed |= {s.image for s in found if s.image not in roots and usable(s)}
+    return [s for s in found if s.image not in needed and images.remove(api, s.image)]
 
 
 def users(api: Api, snapshots: Sequence[Snapshot]) -> dict[str, list[str]]:

@@ -16,11 +16,10 @@ from engine.containers.container import Boot, Container
 from engine.errors import NetworkError, PhaseFailed
 from engine.repository import into
 from engine.tasks import events as ev
+from engine.tasks.maintenance import maintenance
 from engine.tasks.prepare import Base
 from engine.tasks.recorder import phase, skipped
-from engine.tasks.scripted import run_script
 from engine.tasks.scripts import SELF_TEST_FULL, SELF_TEST_LIMITED, SELF_TEST_OFF
-from engine.tasks.secrets import given, nothing_left_behind
 from engine.tasks.work import Work
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def attempt(work: Work, spec: TaskSpec, base: Base, container: Container, run: i
             boot = Boot(container)
             leftovers = _start(work, container)
         _checkout(work, boot, base, run)
-        if _maintenance(work, container, run):
+        if maintenance(work, base, container, run):
             leftovers = container.get(into.LEFTOVERS)
         skipped(work.recorder, "start", "no start script", run)
         ended = _agent(work, spec, container, agent, run)
@@ -86,9 +85,9 @@ def _checkout(work: Work, boot: Boot, base: Base, run: int) -> None:
         target = checkout.target
         if run == 1:
             work.recorder.emit(ev.TaskBase(branch=target.branch, base_sha=target.sha, workdir=work.workdir))
-        bundle = into.thin_bundle(checkout.mirror.git_dir, base.sha, target.sha, work.folder)
-        if target.sha != base.sha:
-            current.reason = f"{target.sha[:9]}, the snapshot is at {base.sha[:9]}"
+        bundle = into.thin_bundle(checkout.mirror.git_dir, base.snapshot.sha, target.sha, work.folder)
+        if target.sha != base.snapshot.sha:
+            current.reason = f"{target.sha[:9]}, the snapshot is at {base.snapshot.sha[:9]}"
         try:
             test = SELF_TEST_OFF if off else ""
             report = into.checkout(boot, work.repository_dir, target.sha, bundle, afterwards=test)
@@ -108,43 +107,6 @@ def _prove(work: Work, report: str, run: int) -> None:
         raise NetworkError(
             f"the network is not as the policy says, so no agent starts: {'; '.join(findings) or 'no answer'}"
         )
-
-
-def _maintenance(work: Work, container: Container, run: int) -> bool:
-    """Run the maintenance script; whether there was one."""
-    maintenance = work.environment.maintenance
-    if not maintenance.script.strip():
-        skipped(work.recorder, "maintenance", "no maintenance script", run)
-        return False
-    from engine.network.check import PUBLIC
-    from engine.tasks.outlet import outlet
-
-    with (
-        phase(work.recorder, "maintenance", run) as current,
-        nothing_left_behind(work, container, "maintenance"),
-        outlet(work, container, "maintenance", PUBLIC, run=run) as way_out,
-    ):
-        try:
-            run_script(
-                work,
-                container,
-                "maintenance",
-                maintenance.script,
-                run=run,
-                timeout=maintenance.timeout,
-                env={**way_out.variables, **given(work, "maintenance")},
-            )
-        except PhaseFailed as error:
-            if maintenance.on_failure != "continue":
-                raise
-            current.failed(error)
-            text = f"{error.message}; going on, as on_failure = continue says"
-            work.recorder.emit(ev.Notice(level="warning", text=text, run=run))
-    if given(work, "maintenance"):
-        # Whatever the script left running has the secrets in its environment.
-        container.restart()
-    into.record_leftovers(container, work.repository_dir)
-    return True
 
 
 def _agent(work: Work, spec: TaskSpec, container: Container, agent: Agent, run: int) -> Ended:

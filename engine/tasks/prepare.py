@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.cache import snapshots
-from engine.cache.decision import Explanation, Snapshot
+from engine.cache.decision import Explanation, Maintained, Snapshot
 from engine.cache.key import Key, cache_key
 from engine.containers import images
 from engine.containers.container import Container, Mount, create
@@ -28,11 +28,19 @@ MIRROR = "/run/fumehood/mirror"
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """The image a task's containers start from and the commit its repository is at; `kept` in the cache or not."""
+    """What a task's containers start from: a snapshot of the cache, or (not `kept`) one for this task alone.
 
-    image: str
-    sha: str
+    `maintained`: as in `Explanation`.
+    """
+
+    snapshot: Snapshot
     kept: bool
+    maintained: Maintained | None = None
+
+    @property
+    def image(self) -> str:
+        """The image's id."""
+        return self.snapshot.image
 
 
 def base_image(work: Work) -> str:
@@ -75,7 +83,7 @@ def prepared(work: Work) -> Iterator[Base]:
     key = environment_key(work, image_id)
     lock, waiting = snapshots.lock_path(work.environment.id), _Waiting(work)
     with locked(lock, waiting, shared=True):
-        decision = snapshots.explain(work.api, work.environment, key)
+        decision = snapshots.explain(work.api, work.environment, key, work.watched)
         if decision.result == "hit":
             yield _hit(work, decision)
             return
@@ -84,7 +92,7 @@ def prepared(work: Work) -> Iterator[Base]:
         yield _build(work, image_id, key, decision)
         return
     with locked(lock, waiting):
-        decision = snapshots.explain(work.api, work.environment, key)
+        decision = snapshots.explain(work.api, work.environment, key, work.watched)
         if decision.result == "hit":
             yield _hit(work, decision)
         else:
@@ -124,7 +132,7 @@ def _hit(work: Work, decision: Explanation) -> Base:
     assert decision.snapshot is not None
     _tell(work, decision)
     skipped(work.recorder, "setup", f"cache hit, saved {words(decision.snapshot.setup_seconds)}")
-    return Base(decision.image, decision.snapshot.sha, kept=True)
+    return Base(decision.snapshot, kept=True, maintained=decision.maintained)
 
 
 def _build(work: Work, image_id: str, key: Key, decision: Explanation) -> Base:
@@ -148,12 +156,12 @@ def _build(work: Work, image_id: str, key: Key, decision: Explanation) -> Base:
             into.checkout(container, work.repository_dir, checkout.default.sha)
             into.record_leftovers(container, work.repository_dir)
             seconds = round(time.monotonic() - started, 3)
-            image = _commit(work, container, key, checkout.default.sha, seconds, kept=decision.result != "off")
+            snapshot = _commit(work, container, key, checkout.default.sha, seconds, kept=decision.result != "off")
     finally:
         container.remove()
     if decision.result != "off":
-        snapshots.remove_outdated(work.api, work.environment, key, keep=image)
-    return Base(image, checkout.default.sha, kept=decision.result != "off")
+        snapshots.remove_outdated(work.api, work.environment, key, keep=snapshot.image)
+    return Base(snapshot, kept=decision.result != "off")
 
 
 def _clone(work: Work, container: Container, sha: str) -> None:
@@ -202,9 +210,10 @@ def _discover(work: Work, container: Container) -> None:
         work.recorder.emit(ev.Notice(level="info", text=text))
 
 
-def _commit(work: Work, container: Container, key: Key, sha: str, seconds: float, *, kept: bool) -> str:
+def _commit(work: Work, container: Container, key: Key, sha: str, seconds: float, *, kept: bool) -> Snapshot:
     environment = work.environment
-    if not kept:
-        return container.commit(f"fumehood/{environment.id}", f"task-{work.id}", work.labels("base", 1))
     snapshot = Snapshot("", environment.id, environment.name, key, time.time(), sha, seconds, 0)
-    return snapshots.store(container, snapshot)
+    if kept:
+        return snapshots.store(container, snapshot)
+    image = container.commit(f"fumehood/{environment.id}", f"task-{work.id}", work.labels("base", 1))
+    return replace(snapshot, image=image)

@@ -232,9 +232,9 @@ def _cut_character(last: bytes) -> int:
 class Phase:
     """The running phase: lets its body say why it ran, that there was nothing to do, or that it failed and may."""
 
-    def __init__(self) -> None:
+    def __init__(self, reason: str = "") -> None:
         self.status: PhaseEnd = "done"
-        self.reason = ""
+        self.reason = reason
         self.exit_code: int | None = None
         self.tail = ""
 
@@ -262,7 +262,7 @@ def phase(recorder: Recorder, name: ev.Phase, run: int = 1, reason: str = "") ->
             ev.PhaseFinished(phase=name, status=status, reason=why, seconds=seconds, exit_code=code, tail=tail, run=run)
         )
 
-    state = Phase()
+    state = Phase(reason)
     try:
         yield state
     except PhaseFailed as error:

@@ -48,6 +48,7 @@ class Work:
     stop: Stop
     secrets: Mapping[str, Secret]
     _fetched: Future[Checkout] | None = None
+    _watched: Mapping[str, str] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _placeholders: dict[str, str] = field(default_factory=dict)
 
@@ -90,6 +91,19 @@ class Work:
         default = mirror.resolve(None, default_branch)
         target = mirror.resolve(self.branch, default_branch) if self.branch else default
         return Checkout(mirror, target, default)
+
+    @property
+    def watched(self) -> Mapping[str, str]:
+        """The files maintenance depends on, as the commit worked on has them; empty when nothing is watched."""
+        patterns = self.environment.maintenance.watch
+        if self._watched is None:
+            from engine.repository.watched import at_commit
+
+            here = self.checkout if patterns else None
+            self._watched = (
+                at_commit(here.mirror.git_dir, here.target.sha, self.source.subdirectory, patterns) if here else {}
+            )
+        return self._watched
 
     def placeholder(self, secret: str) -> str:
         """What the containers of this task see in place of a network secret (SPEC N5)."""

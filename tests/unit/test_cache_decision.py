@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.cache.decision import Snapshot, decide, from_labels, to_labels
+from engine.cache.decision import Maintained, Snapshot, decide, from_labels, to_labels
 from engine.cache.key import Key
 from engine.durations import words
 
@@ -66,13 +66,29 @@ def test_the_newest_matching_snapshot_is_taken_even_behind_newer_others() -> Non
     assert decision([other, SNAPSHOT]).image == "sha256:1"
 
 
+def test_the_state_that_maintenance_left_for_the_same_files_is_taken_else_that_of_setup() -> None:
+    one = replace(SNAPSHOT, image="sha256:one", maintained=Maintained(2000.0, {"lock": "1"}, SNAPSHOT.image))
+    two = replace(SNAPSHOT, image="sha256:two", maintained=Maintained(3000.0, {"lock": "2"}, SNAPSHOT.image))
+
+    def taken(watched: dict[str, str], now: float = 4000.0) -> str:
+        stored = [two, SNAPSHOT, one]
+        return decide(stored, KEY, now=now, ttl=TTL, reset_at=None, enabled=True, watched=watched).image
+
+    assert taken({"lock": "1"}) == "sha256:one"
+    assert taken({"lock": "2"}) == "sha256:two"
+    assert taken({"lock": "3"}) == SNAPSHOT.image
+    assert taken({"lock": "2"}, now=1000.0 + TTL) == ""
+
+
 def test_off_is_off() -> None:
     assert decide([SNAPSHOT], KEY, now=1001, ttl=TTL, reset_at=None, enabled=False).result == "off"
 
 
 @given(st.text(), st.floats(0, 4e9), st.dictionaries(st.text(), st.text()))
 def test_labels_carry_a_snapshot_unchanged(name: str, created: float, components: dict[str, str]) -> None:
-    snapshot = replace(SNAPSHOT, name=name, created_at=created, key=Key("k", components, {"s": ["1"]}))
+    maintained = Maintained(created, components, name) if components else None
+    key = Key("k", components, {"s": ["1"]})
+    snapshot = replace(SNAPSHOT, name=name, created_at=created, key=key, maintained=maintained)
     assert from_labels("sha256:1", 99, to_labels(snapshot, "me")) == snapshot
 
 
