@@ -116,7 +116,7 @@ class Bench:
         from engine.agents import agent as agent_named
         from engine.agents import agent_settings
         from engine.containers.endpoint import connect
-        from engine.tasks import detach
+        from engine.tasks import detach, starter
         from engine.tasks import events as ev
         from engine.tasks.journal import Journal
         from engine.tasks.spec import TaskSpec, new_id
@@ -149,6 +149,8 @@ class Bench:
         )
         journal.append(ev.TaskStatus(status="pending"))
         journal.close()
+        if starter.ask(spec.folder):
+            return spec.id
         if fork:
             detach.fork(lambda: supervise(spec.folder, environment))
         else:

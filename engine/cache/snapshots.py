@@ -21,7 +21,7 @@ from engine.cache.decision import (
 from engine.cache.key import Key
 from engine.containers import images
 from engine.containers.api import Api
-from engine.containers.container import Container, labelled
+from engine.containers.container import Container, labelled, task_of
 from engine.errors import EngineError
 from engine.repository.watched import digest
 from engine.state import local_key, state_dir, write_atomic
@@ -130,7 +130,7 @@ def users(api: Api, snapshots: Sequence[Snapshot]) -> dict[str, list[str]]:
     """Image id -> the tasks whose containers were made from it."""
     using: dict[str, list[str]] = {snapshot.image: [] for snapshot in snapshots}
     for record in labelled(api, {LABEL_OWNER: owner()}):
-        task = record["Labels"].get("fumehood.task", "")
+        task = task_of(record)
         if record["ImageID"] in using and task and task not in using[record["ImageID"]]:
             using[record["ImageID"]].append(task)
     return using

@@ -80,9 +80,17 @@ class Api:
         found: Record = self._json("GET", f"/containers/{container}/json")
         return found
 
-    def containers(self, labels: Sequence[str]) -> list[Record]:
-        """GET /containers/json: those, running or not, that have all these labels (NAME or NAME=VALUE)."""
-        query = {"all": "1", "filters": json.dumps({"label": list(labels)})}
+    def rename(self, container: str, name: str) -> None:
+        """POST /containers/ID/rename."""
+        self._json("POST", f"/containers/{container}/rename", {"name": name})
+
+    def containers(self, labels: Sequence[str], name: str = "") -> list[Record]:
+        """GET /containers/json: those, running or not, that have all these labels (NAME or NAME=VALUE).
+
+        `name`: a regular expression that one of their names (`/NAME`) has to match.
+        """
+        filters = {"label": list(labels), **({"name": [name]} if name else {})}
+        query = {"all": "1", "filters": json.dumps(filters)}
         found: list[Record] = self._json("GET", "/containers/json", query)
         return found
 

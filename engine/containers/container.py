@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shlex
 import tarfile
 import threading
@@ -65,8 +66,10 @@ class Spec:
     boots: bool = False
 
 
-# The first process of a container that boots: runs what `Boot` sends it, then only keeps the container alive.
-_BOOT = ("env", "-u", "BASH_ENV", "bash", "-c", "source /dev/stdin; exec sleep infinity </dev/null &>/dev/null")
+# The first process of a container that boots: runs each script that a `Boot` sends it, the last one keeps it alive.
+_IDLE = "exec sleep infinity </dev/null &>/dev/null"
+_LOOP = f'while IFS= read -r -d "" script; do eval "$script"; done; {_IDLE}'
+_BOOT = ("env", "-u", "BASH_ENV", "bash", "-c", _LOOP)
 
 
 class Container:
@@ -163,6 +166,11 @@ class Container:
             file = archive.extractfile(member) if member is not None and member.isreg() else None
             return file.read() if file else b""
 
+    def rename(self, name: str) -> None:
+        """Give it another name."""
+        with translated(f"renaming container {self.id[:12]}"):
+            self.api.rename(self.id, name)
+
     def restart(self) -> None:
         """End every process in it and start it again with its files as they are."""
         with translated(f"restarting container {self.id[:12]}"):
@@ -197,11 +205,15 @@ def _tolerated(*statuses: int) -> Iterator[None]:
 class Boot:
     """A container's own first process, given one script: it runs 50 ms sooner than an exec could.
 
-    Made before the container is started; `bash` may be called once, when it was.
+    Made before the container is started, or while it waits for another script; `bash` may be called once, when it runs.
+
+    Args:
+        last: no other script will come.
     """
 
-    def __init__(self, container: Container) -> None:
+    def __init__(self, container: Container, *, last: bool = True) -> None:
         self._container = container
+        self._last = last
         with translated(f"attaching to container {container.id[:12]}"):
             self._stream = container.api.attach(container.id)
 
@@ -211,6 +223,7 @@ class Boot:
         mark = f"fumehood {os.urandom(8).hex()} "
         out, err = bytearray(), bytearray()
         text = f"set -- {shlex.join(arguments)}\n(\n{script}\n) </dev/null\nprintf '\n%s%d\n' '{mark}' $?\n"
+        text += f"{_IDLE}\0" if self._last else "\0"
         sign = b"\n" + mark.encode()
 
         def sink(stream: execution.StreamName, data: bytes) -> None:
@@ -221,7 +234,8 @@ class Boot:
 
         deadline = time.monotonic() + timeout
         with translated(f"preparing container {self._container.id[:12]}"), closing(self._stream):
-            execution.pump(self._stream, text.encode("utf-8", "surrogateescape"), sink, deadline=deadline, until=ended)
+            stdin = text.encode("utf-8", "surrogateescape")
+            execution.pump(self._stream, stdin, sink, deadline=deadline, until=ended, close_stdin=False)
         if not ended():
             told = bytes(err or out).decode("utf-8", "replace").strip()[-500:]
             raise ContainerError(f"container {self._container.id[:12]} did not come up: {told or 'no answer'}")
@@ -297,7 +311,7 @@ def create(api: Api, spec: Spec) -> Container:
     config: Record = {
         "Image": spec.image,
         "Entrypoint": list(_BOOT if spec.boots else spec.command),
-        **dict.fromkeys(("OpenStdin", "StdinOnce", "AttachStdin", "AttachStdout", "AttachStderr"), spec.boots),
+        **dict.fromkeys(("OpenStdin", "AttachStdin", "AttachStdout", "AttachStderr"), spec.boots),
         "Cmd": [],
         "Env": [f"{name}={value}" for name, value in spec.env.items()],
         "Labels": {LABEL: "1", **spec.labels},
@@ -312,6 +326,23 @@ def create(api: Api, spec: Spec) -> Container:
         host_config["ExtraHosts"] = [f"{HOSTNAME}:127.0.1.1"]
     with translated(f"creating a container of {spec.image_name}"):
         return Container(api, api.create(spec.name, config), spec.image, spec.image_name)
+
+
+def name_for(task: str, role: str, run: int = 1) -> str:
+    """The name of a container of a task; `of_task` and `task_of` read it."""
+    return f"{LABEL}-{task}-{role}-{run}"
+
+
+def of_task(api: Api, task: str) -> list[Record]:
+    """Docker's records of the containers of a task, running or not, also of one that was made before the task."""
+    with translated("listing containers"):
+        return api.containers([LABEL], f"^/{LABEL}-{task}-")
+
+
+def task_of(record: Record) -> str:
+    """The task a container belongs to; empty when it belongs to none."""
+    found = re.fullmatch(rf"/{LABEL}-([a-z0-9]{{6}})-[a-z]+-[0-9]+", record["Names"][0]) if record["Names"] else None
+    return found[1] if found else ""
 
 
 def labelled(api: Api, labels: Mapping[str, str]) -> list[Record]:

@@ -94,14 +94,18 @@ def pump(
     deadline: float | None = None,
     stop: threading.Event | None = None,
     until: Callable[[], bool] = lambda: False,
+    close_stdin: bool = True,
 ) -> bool:
-    """Move bytes both ways until the stream ends or `until` (True), the deadline passes or `stop` is set (False)."""
+    """Move bytes both ways until the stream ends or `until` (True), the deadline passes or `stop` is set (False).
+
+    Without `close_stdin` the process is not told that its input has ended: another stream may go on with it.
+    """
     raw = stream.connection
     raw.setblocking(False)
     frames = _Frames(sink)
     frames.feed(stream.already)
     pending = memoryview(stdin)
-    if not stdin:
+    if close_stdin and not stdin:
         _shut_write(raw)
     while not until():
         if (stop is not None and stop.is_set()) or (deadline is not None and time.monotonic() >= deadline):
@@ -109,7 +113,7 @@ def pump(
         readable, writable, _ = select.select([raw], [raw] if pending else [], [], _POLL)
         if writable:
             pending = pending[_send(raw, pending) :]
-            if not pending:
+            if close_stdin and not pending:
                 _shut_write(raw)
         if readable:
             try:

@@ -63,6 +63,22 @@ def checkout(
     return done.out
 
 
+def bring(shell: Shell, git_dir: Path, workspace: str, have: str, want: str, afterwards: str, folder: Path) -> bytes:
+    """`checkout` of commit `want` in a container that has commit `have`, with what it lacks from the mirror `git_dir`.
+
+    `folder` is where the bundle lies meanwhile.
+
+    Raises:
+        RepositoryError: as `checkout`, or the commit is not in the mirror.
+    """
+    bundle = thin_bundle(git_dir, have, want, folder)
+    try:
+        return checkout(shell, workspace, want, bundle, afterwards=afterwards)
+    finally:
+        if bundle:
+            bundle.unlink()
+
+
 def record_leftovers(shell: Shell, workspace: str, *, timeout: float = 600.0) -> None:
     """Record what differs from HEAD, so that `collect` does not take it for the agent's work.
 

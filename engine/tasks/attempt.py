@@ -32,7 +32,7 @@ _LATER = ("engine.agents.drive", "engine.repository.out", "engine.repository.dif
 
 
 def attempt(work: Work, spec: TaskSpec, base: Base, container: Container, run: int) -> Ended:
-    """Run one attempt at the task in its container, which is created and not started, to its result.
+    """Run one attempt at the task in its container, which is created, and started if it stood by, to its result.
 
     Returns how the agent ended.
 
@@ -41,11 +41,22 @@ def attempt(work: Work, spec: TaskSpec, base: Base, container: Container, run: i
     """
     agent = agent_named(spec.agent)
     keep = False
+    at = base.standby.sha if base.standby and base.standby.container is container else ""
     try:
-        with phase(work.recorder, "resume", run):
-            boot = Boot(container)
-            leftovers = _start(work, container)
-        _checkout(work, boot, base, run)
+        # While the engine starts the container (0.2 s), everything is done that does not need it to run.
+        with ThreadPoolExecutor(2, thread_name_prefix="resume") as beside:
+            with phase(work.recorder, "resume", run, "a container of it stood by" if at else ""):
+                boot = Boot(container)
+                starting = None if at else beside.submit(container.start)
+                work.fetch()
+                # What setup left in the work tree, as it was before an agent could change it.
+                record = beside.submit(container.get, into.LEFTOVERS)
+                for name in _LATER:
+                    import_module(name)
+                if starting:
+                    starting.result()
+            _checkout(work, boot, at or base.snapshot.sha, run, there=bool(at))
+            leftovers = record.result()
         if maintenance(work, base, container, run):
             leftovers = container.get(into.LEFTOVERS)
         skipped(work.recorder, "start", "no start script", run)
@@ -63,37 +74,27 @@ def attempt(work: Work, spec: TaskSpec, base: Base, container: Container, run: i
             container.remove()
 
 
-def _start(work: Work, container: Container) -> bytes:
-    """Start the container; while docker is at it (0.2 s) fetch the repository and import what comes next.
+def _checkout(work: Work, boot: Boot, have: str, run: int, *, there: bool) -> None:
+    """Bring the repository to the task's commit, and prove in the same process that a network that is off is off.
 
-    Returns the record of what setup left in the work tree, read before an agent could change it.
+    Args:
+        have: the commit the container's repository is at; `there`: its work tree too, as it is checked out.
     """
-    with ThreadPoolExecutor(1) as beside:
-        starting = beside.submit(container.start)
-        work.fetch()
-        leftovers = container.get(into.LEFTOVERS)
-        for name in _LATER:
-            import_module(name)
-        starting.result()
-    return leftovers
-
-
-def _checkout(work: Work, boot: Boot, base: Base, run: int) -> None:
     with phase(work.recorder, "checkout", run) as current:
         off = work.environment.network.agent == "off"
         checkout = work.checkout
         target = checkout.target
         if run == 1:
             work.recorder.emit(ev.TaskBase(branch=target.branch, base_sha=target.sha, workdir=work.workdir))
-        bundle = into.thin_bundle(checkout.mirror.git_dir, base.snapshot.sha, target.sha, work.folder)
-        if target.sha != base.snapshot.sha:
-            current.reason = f"{target.sha[:9]}, the snapshot is at {base.snapshot.sha[:9]}"
-        try:
-            test = SELF_TEST_OFF if off else ""
-            report = into.checkout(boot, work.repository_dir, target.sha, bundle, afterwards=test)
-        finally:
-            if bundle:
-                bundle.unlink()
+        test = SELF_TEST_OFF if off else ""
+        if target.sha != have:
+            current.reason = f"{target.sha[:9]}, the snapshot is at {have[:9]}"
+        elif there:
+            current.reason = "it stood by at this commit"
+        if there and target.sha == have:
+            report = boot.bash(test).out
+        else:
+            report = into.bring(boot, checkout.mirror.git_dir, work.repository_dir, have, target.sha, test, work.folder)
         if off:
             _prove(work, report.decode("utf-8", "replace"), run)
 

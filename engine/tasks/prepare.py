@@ -21,6 +21,7 @@ from engine.tasks.recorder import phase, skipped
 from engine.tasks.scripted import run_script
 from engine.tasks.scripts import HOME
 from engine.tasks.secrets import given, nothing_left_behind
+from engine.tasks.standby import Standby, take
 from engine.tasks.work import Work
 
 MIRROR = "/run/fumehood/mirror"
@@ -30,12 +31,13 @@ MIRROR = "/run/fumehood/mirror"
 class Base:
     """What a task's containers start from: a snapshot of the cache, or (not `kept`) one for this task alone.
 
-    `maintained`: as in `Explanation`.
+    `maintained`: as in `Explanation`. `standby`: a container of it that runs already.
     """
 
     snapshot: Snapshot
     kept: bool
     maintained: Maintained | None = None
+    standby: Standby | None = None
 
     @property
     def image(self) -> str:
@@ -115,10 +117,10 @@ class _Waiting:
         self._work.stop.check()
 
 
-def _tell(work: Work, decision: Explanation) -> None:
+def _tell(work: Work, decision: Explanation, standby: Standby | None = None) -> None:
     work.recorder.emit(
         ev.CacheDecision(
-            result=decision.result,
+            result="standby" if standby else decision.result,
             reason=decision.reason,
             key=decision.key,
             changed=list(decision.changed),
@@ -130,9 +132,10 @@ def _tell(work: Work, decision: Explanation) -> None:
 
 def _hit(work: Work, decision: Explanation) -> Base:
     assert decision.snapshot is not None
-    _tell(work, decision)
+    standby = take(work, decision.snapshot)
+    _tell(work, decision, standby)
     skipped(work.recorder, "setup", f"cache hit, saved {words(decision.snapshot.setup_seconds)}")
-    return Base(decision.snapshot, kept=True, maintained=decision.maintained)
+    return Base(decision.snapshot, kept=True, maintained=decision.maintained, standby=standby)
 
 
 def _build(work: Work, image_id: str, key: Key, decision: Explanation) -> Base:

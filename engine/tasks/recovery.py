@@ -40,14 +40,14 @@ def mark_interrupted(folder: Path, state: TaskState) -> None:
 
 def remove_containers(task: str, *, keep_stopped: bool = False) -> None:
     """Remove the containers of a task; without an engine there are none to remove."""
-    from engine.containers.container import Container, labelled
+    from engine.containers.container import Container, of_task
     from engine.containers.endpoint import connect
 
     try:
         api = connect()
     except DockerUnavailable:
         return
-    records = labelled(api, {"fumehood.task": task})
+    records = of_task(api, task)
     # Relays first: some engines refuse to remove a container whose network namespace another shares.
     for record in sorted(records, key=lambda r: r["Labels"].get("fumehood.role") != "relay"):
         if not (keep_stopped and record["State"] == "exited"):

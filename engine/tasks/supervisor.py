@@ -104,7 +104,9 @@ def _work(
     work = Work(spec.id, spec.folder, spec.branch, environment, source, recorder, connect(), stop, secrets)
     runs = range(1, spec.attempts + 1)
     with prepared(work) as base:
-        containers = [create(work.api, work.container_spec(base.image, "task", run, boots=True)) for run in runs]
+        containers = [base.standby.container] if base.standby else []
+        for run in runs[len(containers) :]:
+            containers.append(create(work.api, work.container_spec(base.image, "task", run, boots=True)))
     if not base.kept:
         from engine.containers import images
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from engine.cache.snapshots import owner
 from engine.containers.api import Api
-from engine.containers.container import Limits, Mount, Spec
+from engine.containers.container import Limits, Mount, Spec, name_for
 from engine.tasks.recorder import Recorder
 from engine.tasks.stop import Stop
 
@@ -113,10 +113,9 @@ class Work:
             return self._placeholders.setdefault(secret, new_placeholder(secret))
 
     def labels(self, role: str, run: int) -> dict[str, str]:
-        """The labels of a container of this task, by which it is found again after a crash (SPEC T8)."""
+        """The labels of a container of this work; what task it belongs to, its name says."""
         return {
             "fumehood.owner": owner(),
-            "fumehood.task": self.id,
             "fumehood.role": role,
             "fumehood.run": str(run),
             "fumehood.environment": self.environment.id,
@@ -129,7 +128,7 @@ class Work:
         resources = self.environment.resources
         return Spec(
             image=image,
-            name=f"fumehood-{self.id}-{role}-{run}",
+            name=name_for(self.id, role, run),
             image_name=self.environment.image.name,
             labels=self.labels(role, run),
             limits=Limits(resources.cpus, resources.memory, resources.pids),
@@ -142,4 +141,4 @@ class Work:
         """What every process in the containers has in its environment."""
         from engine.tasks.scripts import BASHRC
 
-        return {"BASH_ENV": BASHRC, "FUMEHOOD_TASK": self.id, **self.environment.variables}
+        return {"BASH_ENV": BASHRC, **self.environment.variables}

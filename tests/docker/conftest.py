@@ -89,7 +89,7 @@ class Lab:
 
     def containers(self, task: str) -> list[str]:
         """The containers of a task that docker still has."""
-        argv = ["docker", "ps", "-aq", "--filter", f"label=fumehood.task={task}"]
+        argv = ["docker", "ps", "-aq", "--filter", f"name=^/fumehood-{task}-"]
         return subprocess.run(argv, check=True, capture_output=True, text=True).stdout.split()
 
     def clean_up(self) -> None:
