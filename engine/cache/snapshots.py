@@ -102,8 +102,13 @@ def reset_time(environment_id: str) -> float | None:
         raise EngineError(f"{path} is unusable: {error}", "remove it; the cache is then as if never reset") from error
 
 
+def reset_folder() -> Path:
+    """Where it is noted when an environment's cache was reset: one file for each."""
+    return state_dir() / "resets"
+
+
 def _reset_path(environment_id: str) -> Path:
-    return state_dir() / "resets" / environment_id
+    return reset_folder() / environment_id
 
 
 def remove_outdated(api: Api, environment: Environment, key: Key, keep: str) -> list[Snapshot]:

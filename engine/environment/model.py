@@ -140,6 +140,9 @@ class Cache:
 
     ttl: int = key(v.duration("1s", "12h"), "Age at which a snapshot is built again, 12h at most.", default="12h")
     enabled: bool = key(v.BOOLEAN, "Keep snapshots at all.", default=True)
+    standby: bool = key(
+        v.BOOLEAN, "Let a container stand by for the next task while a workbench or a watch is open.", default=True
+    )
 
 
 @dataclass(frozen=True, slots=True)

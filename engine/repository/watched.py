@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from engine.repository import hostgit
+from engine.repository.source import Source
 
 Watched = Mapping[str, str]
 """Path below the work folder -> git's name (blob id) of its content; a link counts by where it points."""
@@ -86,6 +87,17 @@ def folders_of(folder: Path, patterns: Sequence[str]) -> list[Path]:
     found: list[Path] = []
     list(_walk(folder, "", frozenset(tuple(pattern.split("/")) for pattern in patterns), found))
     return found
+
+
+def git_folders(source: Source) -> list[Path]:
+    """The folders of a local repository in which something changes when one of its branches or its HEAD moves."""
+    if source.kind != "local":
+        return []
+    asked = hostgit.run("rev-parse", "--absolute-git-dir", "--git-common-dir", cwd=Path(source.url), user=True)
+    lines = asked.out.decode("utf-8", "surrogateescape").splitlines()
+    places = [Path(source.url, line) for line in lines[:2]]
+    branches = [folder for place in places[1:] for folder in (place / "refs/heads").glob("**") if folder.is_dir()]
+    return [*dict.fromkeys(places), *branches]
 
 
 def _walk(top: Path, below: str, wanted: frozenset[_Names], entered: list[Path] | None = None) -> Iterator[str]:

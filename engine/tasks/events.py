@@ -247,6 +247,19 @@ class DiffReady(Event, frozen=True, kw_only=True, tag="diff"):
     commits: list[tuple[str, str]] = []
 
 
+class Kept(Event, frozen=True, kw_only=True, tag="keeper"):
+    """What the keeper did for an environment; `job` names the folder of a refresh or rebuild (SPEC C5)."""
+
+    environment: str
+    environment_path: str
+    action: Literal["watch", "refresh", "rebuild", "standby"]
+    status: Literal["started", "done", "failed", "waiting", "ended"]
+    reason: str = ""
+    job: str = ""
+    seconds: float = 0.0
+    tail: str = ""
+
+
 AnyEvent = (
     TaskCreated
     | TaskBase
@@ -271,4 +284,5 @@ AnyEvent = (
     | Error
     | RunFinished
     | DiffReady
+    | Kept
 )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from engine.cache import snapshots
 from engine.cache.decision import Maintained, Snapshot
@@ -21,6 +23,9 @@ from engine.tasks.recorder import phase, skipped
 from engine.tasks.scripted import run_script
 from engine.tasks.secrets import given, nothing_left_behind
 from engine.tasks.work import Work
+
+if TYPE_CHECKING:
+    from engine.tasks.outlet import Outlet
 
 
 def maintenance(work: Work, base: Base, container: Container, run: int) -> bool:
@@ -61,8 +66,12 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def run_maintenance(work: Work, container: Container, run: int, reason: str) -> bool:
+def run_maintenance(
+    work: Work, container: Container, run: int, reason: str, way_out: AbstractContextManager[Outlet] | None = None
+) -> bool:
     """The phase itself: the script, through the gateway; whether it succeeded.
+
+    `way_out`: an outlet of the container that is open already.
 
     Raises:
         PhaseFailed: it failed, and the environment does not say `on_failure = "continue"`.
@@ -74,7 +83,7 @@ def run_maintenance(work: Work, container: Container, run: int, reason: str) -> 
     with (
         phase(work.recorder, "maintenance", run, reason) as current,
         nothing_left_behind(work, container, "maintenance"),
-        outlet(work, container, "maintenance", PUBLIC, run=run) as way_out,
+        way_out or outlet(work, container, "maintenance", PUBLIC, run=run) as open_outlet,
     ):
         try:
             run_script(
@@ -84,7 +93,7 @@ def run_maintenance(work: Work, container: Container, run: int, reason: str) -> 
                 settings.script,
                 run=run,
                 timeout=settings.timeout,
-                env={**way_out.variables, **given(work, "maintenance")},
+                env={**open_outlet.variables, **given(work, "maintenance")},
             )
         except PhaseFailed as error:
             if settings.on_failure != "continue":

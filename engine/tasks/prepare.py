@@ -72,8 +72,10 @@ def environment_key(work: Work, image_id: str) -> Key:
 
 
 @contextmanager
-def prepared(work: Work) -> Iterator[Base]:
+def prepared(work: Work, *, to_start: bool = True) -> Iterator[Base]:
     """The snapshot of the environment, found or made (SPEC C1–C3), and not removed by anybody within the block.
+
+    Somebody who wants it `to_start` a task gets the container that stands by, too.
 
     One process at a time makes it, others wait and then use it: the environment's lock is held alone while a
     snapshot is made or removed, and shared from finding one to having a container of it.
@@ -87,7 +89,7 @@ def prepared(work: Work) -> Iterator[Base]:
     with locked(lock, waiting, shared=True):
         decision = snapshots.explain(work.api, work.environment, key, work.watched)
         if decision.result == "hit":
-            yield _hit(work, decision)
+            yield _hit(work, decision, to_start)
             return
     if decision.result == "off":
         _tell(work, decision)
@@ -96,7 +98,7 @@ def prepared(work: Work) -> Iterator[Base]:
     with locked(lock, waiting):
         decision = snapshots.explain(work.api, work.environment, key, work.watched)
         if decision.result == "hit":
-            yield _hit(work, decision)
+            yield _hit(work, decision, to_start)
         else:
             _tell(work, decision)
             yield _build(work, image_id, key, decision)
@@ -130,9 +132,9 @@ def _tell(work: Work, decision: Explanation, standby: Standby | None = None) -> 
     )
 
 
-def _hit(work: Work, decision: Explanation) -> Base:
+def _hit(work: Work, decision: Explanation, to_start: bool) -> Base:
     assert decision.snapshot is not None
-    standby = take(work, decision.snapshot)
+    standby = take(work, decision.snapshot) if to_start else None
     _tell(work, decision, standby)
     skipped(work.recorder, "setup", f"cache hit, saved {words(decision.snapshot.setup_seconds)}")
     return Base(decision.snapshot, kept=True, maintained=decision.maintained, standby=standby)

@@ -41,22 +41,33 @@ class TaskSpec:
 
 
 def new_id() -> str:
-    """A fresh task id, six characters easy to type, with its folder made.
+    """A fresh task id, with its folder made.
 
     Raises:
         EngineError: the state folder cannot be written.
     """
+    return fresh_folder(tasks_dir()).name
+
+
+def fresh_folder(parent: Path) -> Path:
+    """A new folder in `parent` whose name is an id: six characters easy to type.
+
+    Raises:
+        EngineError: it cannot be made.
+    """
     try:
-        base = private_dir(tasks_dir())
+        base = private_dir(parent)
         while True:
-            name = "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in os.urandom(6))
+            made = base / "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in os.urandom(6))
             try:
-                (base / name).mkdir(mode=0o700)
+                made.mkdir(mode=0o700)
             except FileExistsError:
                 continue
-            return name
+            return made
     except OSError as error:
-        raise EngineError(f"cannot make a task folder: {error}", "check the owner of the state folder") from error
+        raise EngineError(
+            f"cannot make a folder in {parent}: {error}", "check the owner of the state folder"
+        ) from error
 
 
 def load(folder: Path) -> TaskSpec:

@@ -12,12 +12,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.containers.container import Boot, Container, Spec, create, name_for
+from engine.containers.container import Boot, Container, Spec, create, labelled, name_for, task_of
 from engine.errors import ContainerError
 from engine.state import state_dir, write_atomic
 
 if TYPE_CHECKING:
     from engine.cache.decision import Snapshot
+    from engine.containers.api import Api
     from engine.tasks.work import Work
 
 ROLE = "standby"
@@ -36,30 +37,53 @@ def folder() -> Path:
     return state_dir() / "standby"
 
 
-def offer(work: Work, snapshot: Snapshot) -> Standby:
+def offer(work: Work, snapshot: Snapshot) -> None:
     """Make a container of `snapshot`, check out the commit of `work`, and offer it to the environment's next task.
+
+    Raises:
+        ContainerError, RepositoryError: it does not come up; nothing is left of it then.
+    """
+    container = running(work, snapshot)
+    target = work.checkout.target.sha
+    try:
+        fits = _print(_spec(work, snapshot))
+        write_atomic(
+            folder() / work.environment.id, json.dumps({"container": container.id, "sha": target, "spec": fits})
+        )
+    except BaseException:
+        container.remove()
+        raise
+
+
+def running(work: Work, snapshot: Snapshot) -> Container:
+    """A container of `snapshot`, running, with the commit of `work` checked out, that waits for another script.
 
     Raises:
         ContainerError, RepositoryError: it does not come up; nothing is left of it then.
     """
     from engine.repository import into
 
-    spec = _spec(work, snapshot)
     name = f"fumehood-{ROLE}-{work.environment.id}-{os.urandom(3).hex()}"
-    container = create(work.api, replace(spec, name=name))
+    container = create(work.api, replace(_spec(work, snapshot), name=name))
     try:
         boot = Boot(container, last=False)
         container.start()
-        checkout = work.checkout
-        into.bring(
-            boot, checkout.mirror.git_dir, work.repository_dir, snapshot.sha, checkout.target.sha, "", work.folder
-        )
-        record = {"container": container.id, "name": name, "sha": checkout.target.sha, "spec": _print(spec)}
-        write_atomic(folder() / work.environment.id, json.dumps(record))
+        here = work.checkout
+        into.bring(boot, here.mirror.git_dir, work.repository_dir, snapshot.sha, here.target.sha, "", work.folder)
     except BaseException:
         container.remove()
         raise
-    return Standby(container, checkout.target.sha)
+    return container
+
+
+def offered(work: Work, snapshot: Snapshot) -> bool | None:
+    """Whether what stands by is of this snapshot, and at the commit of `work`; None when nothing does."""
+    try:
+        record = json.loads((folder() / work.environment.id).read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+    fits: bool = record["spec"] == _print(_spec(work, snapshot)) and record["sha"] == work.checkout.target.sha
+    return fits
 
 
 def take(work: Work, snapshot: Snapshot) -> Standby | None:
@@ -84,16 +108,31 @@ def take(work: Work, snapshot: Snapshot) -> Standby | None:
     return None
 
 
-def withdraw(environment_id: str, work: Work) -> None:
+def withdraw(api: Api, environment_id: str) -> None:
     """Take an offer back and remove its container; nothing when there is none, or a task has just taken it."""
-    claimed = work.folder / f"{ROLE}-withdrawn"
+    claimed = folder() / f".{environment_id}.{os.urandom(3).hex()}"
     try:
         (folder() / environment_id).rename(claimed)
-        record = json.loads(claimed.read_text())
-        claimed.unlink()
-    except (FileNotFoundError, ValueError):
+    except FileNotFoundError:
         return
-    Container(work.api, record["container"]).remove()
+    try:
+        record = json.loads(claimed.read_text())
+        Container(api, record["container"]).remove()
+    except ValueError:
+        return
+    finally:
+        claimed.unlink()
+
+
+def remove_all(api: Api) -> None:
+    """Remove every container that stands by, offered or not: nobody tends them any more."""
+    from engine.cache.snapshots import owner
+
+    for record in folder().glob("*"):
+        withdraw(api, record.name)
+    for found in labelled(api, {"fumehood.owner": owner(), "fumehood.role": ROLE}):
+        if not task_of(found):
+            Container(api, found["Id"]).remove()
 
 
 def _spec(work: Work, snapshot: Snapshot) -> Spec:

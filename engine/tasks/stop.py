@@ -16,12 +16,32 @@ GRACE_SECONDS = 4.0
 _TICK = 0.05
 
 
-class Stop:
-    """Watches for the order to end; twenty times a second it also calls `tick`.
+class Order:
+    """The order to end, given or not.
 
     Attributes:
-        event: set once the task is to end.
-        reason: why, in words; `status`: what the task is then.
+        event: set once the work is to end.
+        reason: why, in words; `status`: what a task is then.
+    """
+
+    def __init__(self) -> None:
+        self.event = threading.Event()
+        self.reason = ""
+        self.status: ev.Status = "cancelled"
+
+    def give(self, reason: str) -> None:
+        """From now on the work is to end."""
+        self.reason = reason
+        self.event.set()
+
+    def check(self) -> None:
+        """Raise Cancelled when the work is to end."""
+        if self.event.is_set():
+            raise Cancelled(self.reason)
+
+
+class Stop(Order):
+    """Watches for the order to end a task; twenty times a second it also calls `tick`.
 
     Args:
         folder: the task's folder, in which the request is left.
@@ -29,9 +49,7 @@ class Stop:
     """
 
     def __init__(self, folder: Path, *, tick: Callable[[], None], force: Callable[[], None]) -> None:
-        self.event = threading.Event()
-        self.reason = ""
-        self.status: ev.Status = "cancelled"
+        super().__init__()
         self._ended = threading.Event()
         self._request = folder / CANCEL
         self._tick, self._force = tick, force
@@ -41,26 +59,20 @@ class Stop:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         self._thread.start()
 
-    def check(self) -> None:
-        """Raise Cancelled when the task is to end."""
-        if self.event.is_set():
-            raise Cancelled(self.reason)
-
     def end(self) -> None:
         """The task has ended: stop watching."""
         self._ended.set()
         self._thread.join()
 
     def _on_signal(self, number: int, _frame: object) -> None:
-        self.status, self.reason = "interrupted", f"the supervisor was told to end ({signal.Signals(number).name})"
-        self.event.set()
+        self.status = "interrupted"
+        self.give(f"the supervisor was told to end ({signal.Signals(number).name})")
 
     def _watch(self) -> None:
         while not self._ended.wait(_TICK):
             self._tick()
             if not self.event.is_set() and self._request.exists():
-                self.reason = "cancelled by the user"
-                self.event.set()
+                self.give("cancelled by the user")
             if self.event.is_set():
                 break
         if self.event.is_set() and not self._ended.wait(GRACE_SECONDS):

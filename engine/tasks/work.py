@@ -13,7 +13,7 @@ from engine.cache.snapshots import owner
 from engine.containers.api import Api
 from engine.containers.container import Limits, Mount, Spec, name_for
 from engine.tasks.recorder import Recorder
-from engine.tasks.stop import Stop
+from engine.tasks.stop import Order
 
 if TYPE_CHECKING:
     from engine.environment.model import Environment
@@ -45,7 +45,7 @@ class Work:
     source: Source
     recorder: Recorder
     api: Api
-    stop: Stop
+    stop: Order
     secrets: Mapping[str, Secret]
     _fetched: Future[Checkout] | None = None
     _watched: Mapping[str, str] | None = None
