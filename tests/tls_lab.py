@@ -50,17 +50,13 @@ class TlsLab:
             ssl.SSLError: the handshake was.
         """
         target = f"{host}:{self.port}"
-        return await self.open_by(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode(), server_name or host)
-
-    async def open_by(self, connect: bytes, server_name: str) -> Streams:
-        """As `open`, with a CONNECT request as it is given."""
         reader, writer = await asyncio.open_unix_connection(str(self.lab.path))
-        writer.write(connect)
+        writer.write(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode())
         head = await asyncio.wait_for(reader.read(65536), 20)
         if not head.startswith(b"HTTP/1.1 200"):
             await closed(writer)
             raise ConnectionError(head)
-        await writer.start_tls(self.trust, server_hostname=server_name)
+        await writer.start_tls(self.trust, server_hostname=server_name or host)
         return reader, writer
 
     async def ask(self, host: str, request: bytes) -> bytes:
