@@ -5,7 +5,7 @@ It is cheap to make: docker, git and the environment loader are imported when a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from engine.cache.decision import Explanation, Snapshot
     from engine.environment.model import Environment
     from engine.environment.problem import Problem
+    from engine.keeper.clients import Client
     from engine.network.check import Checked, CheckedPhase, Entry
     from engine.repository.diff import DiffStat
     from engine.repository.publish import ApplyOutcome
-    from engine.tasks.events import AnyEvent
+    from engine.tasks.events import AnyEvent, Kept
     from engine.tasks.model import TaskState
 
 
@@ -320,7 +321,16 @@ class Bench:
             return Decided("miss", f"image {environment.image.name} is not there yet", "")
         source = Source.of(environment)
         key = cache_key(environment, image_id=image, repository=source.identity, secrets=secret_values(environment))
-        return snapshots.explain(api, environment, key)
+        watched = None
+        if environment.maintenance.watch:
+            from engine.repository.mirror import Mirror
+            from engine.repository.watched import at_commit
+
+            mirror = Mirror(source)
+            mirror.update()
+            sha = mirror.resolve(None, environment.repository.default_branch).sha
+            watched = at_commit(mirror.git_dir, sha, source.subdirectory, environment.maintenance.watch)
+        return snapshots.explain(api, environment, key, watched)
 
     def cache_list(self) -> list[CacheEntry]:
         """Every snapshot of this user, newest first."""
@@ -351,6 +361,28 @@ class Bench:
         kept = len(found) - len(removed)
         still = f", {kept} kept until the tasks that use it end" if kept else ""
         return f"{environment.name}: {len(removed)} snapshot{'s' * (len(removed) != 1)} removed{still}"
+
+    # The keeper
+
+    def open(self, environments: Iterable[Path]) -> Client:
+        """Let the keeper take care of these environment files until the client that is returned is closed (SPEC C5).
+
+        Trust is not given by this: a file that is not trusted is only waited for.
+        """
+        from engine.keeper.clients import Client
+
+        client = Client(environments)
+        client.ensure_keeper()
+        return client
+
+    def kept(self, offset: int = 0) -> tuple[list[Kept], int]:
+        """What the keeper did, after byte `offset` of its journal, and the offset to go on from."""
+        from engine.keeper.clients import keeper_dir
+        from engine.tasks.events import Kept
+        from engine.tasks.journal import read
+
+        events, after = read(keeper_dir(), offset)
+        return [event for event in events if isinstance(event, Kept)], after
 
     # Network
 

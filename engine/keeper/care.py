@@ -184,7 +184,7 @@ class Care:
             if root and (sight.key.digest, digest(wanted)) not in self._failed:
                 self._refresh(sight, root, wanted, why)
                 return True
-        if sight.decision.changed and (sight.key.digest, "") not in self._failed:
+        if sight.decision.changed and _root(sight) is None and (sight.key.digest, "") not in self._failed:
             self._rebuild(sight)
             return True
         self._told = ""

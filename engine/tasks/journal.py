@@ -86,6 +86,9 @@ def read(folder: Path, offset: int = 0) -> tuple[list[AnyEvent], int]:
     """
     try:
         with (folder / JOURNAL).open("rb") as file:
+            if file.seek(0, os.SEEK_END) < offset:
+                # It was begun anew; only the keeper's is.
+                offset = 0
             file.seek(offset)
             data = file.read(_READ_SIZE)
             while data and b"\n" not in data and (more := file.read(_READ_SIZE)):

@@ -32,6 +32,12 @@ _SECRET_EXAMPLES = """examples:
   fumehood secret set DEPLOY_KEY --env web --file ~/.ssh/deploy
   pass show npm | fumehood secret set NPM_TOKEN --env web -"""
 
+_WATCH_EXAMPLES = """examples:
+  fumehood watch
+  fumehood watch --env web --env api
+When a watched file changes, maintenance runs; when setup changes, setup runs; a container stands by for the next task.
+An open workbench does the same."""
+
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """The options of `argv`; `options.run` names the function to call as "module:function"."""
@@ -109,6 +115,10 @@ def _cache_verbs(verbs: Verbs) -> None:
     _verb(cache, "show", "cache:show", "list the snapshots with age, size and users")
     _env_option(_verb(cache, "explain", "cache:explain", "say whether a start would hit the cache, and why"))
     _env_option(_verb(cache, "reset", "cache:reset", "invalidate an environment's snapshot"))
+    verb = _verb(verbs, "watch", "watch:watch", "keep environments fresh while their files change", _WATCH_EXAMPLES)
+    verb.add_argument(
+        "--env", action="append", default=[], metavar="NAME|PATH", help="may be given again (default: the nearest)"
+    )
 
 
 def _environment_verbs(verbs: Verbs) -> None:

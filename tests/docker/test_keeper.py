@@ -1,0 +1,292 @@
+"""While an environment is watched: exactly the reruns there should be, a container stands by, nothing is left (C5, C6).
+
+SECURITY-CASES C12: what is edited while an agent works, while maintenance runs, in a storm of saves.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.docker.conftest import Lab, environment
+
+pytestmark = pytest.mark.docker
+
+Event = dict[str, Any]
+SECONDS = 60.0
+# A line for each run of maintenance, with what it saw of the lock file.
+COUNT = 'echo "ran with $(cat deps.lock)" >> /opt/ran'
+
+
+class Watching:
+    """`fumehood watch` on one environment, and what it tells."""
+
+    def __init__(self, lab: Lab, folder: Path) -> None:
+        self.folder = folder
+        self.lock = folder / "deps.lock"
+        argv = [sys.executable, "-m", "tui.cli", "watch", "--env", str(folder), "--json"]
+        self.process = subprocess.Popen(argv, env=lab.variables, cwd=lab.home, stdout=subprocess.PIPE, text=True)
+        self._events: queue.Queue[Event] = queue.Queue()
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self._events.put(json.loads(line))
+
+    def until(self, wanted: Callable[[Event], bool]) -> list[Event]:
+        """What is told, up to the first event that is wanted."""
+        seen: list[Event] = []
+        while not seen or not wanted(seen[-1]):
+            try:
+                seen.append(self._events.get(timeout=SECONDS))
+            except queue.Empty:
+                pytest.fail(f"not told within {SECONDS} s; told: {seen}")
+        return seen
+
+    def ready(self) -> list[Event]:
+        """What is told until a container stands by: then there is nothing left to do."""
+        return self.until(lambda event: event["action"] == "standby" and event["status"] == "done")
+
+    def end(self) -> None:
+        self.process.send_signal(signal.SIGINT)
+        with self.process:
+            self.process.wait(10)
+            self._reader.join()
+
+
+@contextmanager
+def watching(lab: Lab, folder: Path) -> Iterator[Watching]:
+    watch = Watching(lab, folder)
+    try:
+        yield watch
+    finally:
+        watch.end()
+
+
+@pytest.fixture
+def project(lab: Lab, request: pytest.FixtureRequest) -> Path:
+    """A project whose environment is trusted and has a snapshot in which maintenance has run."""
+    name = re.sub(r"[^a-z]+", "-", request.node.name.removeprefix("test_"))[-30:].strip("-")
+    text = environment(maintenance=COUNT, command="cat /opt/ran", name=name)
+    folder = lab.project(name, text.replace("[variables]", "watch = ['*.lock']\n[variables]"), {"deps.lock": "one"})
+    trust(lab, folder)
+    assert lab.task(folder)["status"] == "ready"
+    return folder
+
+
+def trust(lab: Lab, folder: Path) -> None:
+    script = "import sys; from pathlib import Path; from engine.environment.load import load\n"
+    script += (
+        "from engine.environment.trust import trust; e = load(Path(sys.argv[1])); trust(e.path, e.source_text_sha256)"
+    )
+    subprocess.run([sys.executable, "-c", script, str(folder / "fumehood.toml")], env=lab.variables, check=True)
+
+
+def commit(lab: Lab, folder: Path) -> None:
+    lab.git(folder, "commit", "-qam", "change")
+
+
+def told(events: list[Event]) -> list[tuple[str, str, str]]:
+    return [(e["action"], e["status"], e["reason"]) for e in events if e["action"] != "standby"]
+
+
+def refreshed(reason: str) -> list[tuple[str, str, str]]:
+    return [("refresh", "started", reason), ("refresh", "done", reason)]
+
+
+def standing_by(lab: Lab) -> list[str]:
+    argv = ["docker", "ps", "-aq", "--filter", "label=fumehood.role=standby"]
+    argv += ["--filter", f"label=fumehood.owner={owner(lab)}"]
+    return subprocess.run(argv, check=True, capture_output=True, text=True).stdout.split()
+
+
+def owner(lab: Lab) -> str:
+    script = "from engine.cache.snapshots import owner; print(owner())"
+    done = subprocess.run([sys.executable, "-c", script], env=lab.variables, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def test_a_task_takes_the_container_that_stands_by_and_it_is_replaced(lab: Lab, project: Path) -> None:
+    with watching(lab, project) as watch:
+        assert told(watch.ready()) == []
+        state = lab.task(project)
+        assert (state["status"], state["cache"]["result"]) == ("ready", "standby")
+        assert lab.output(state["id"], "agent") == "ran with one\n"
+        assert state["network"]["proven"] is True
+        watch.ready()
+        # Another branch, another commit: taken as well, and brought there.
+        lab.git(project, "checkout", "-qb", "topic")
+        (project / "README").write_text("topic\n")
+        commit(lab, project)
+        lab.git(project, "checkout", "-q", "main")
+        topic = lab.task(project, "go", "--branch", "topic")
+        assert (topic["status"], topic["cache"]["result"]) == ("ready", "standby")
+        assert topic["base_sha"] == lab.git(project, "rev-parse", "topic").strip()
+        # A container that died is no harm.
+        watch.ready()
+        subprocess.run(["docker", "rm", "-f", *standing_by(lab)], check=True, capture_output=True)
+        assert lab.task(project)["status"] == "ready"
+
+
+def test_a_saved_file_is_refreshed_and_the_next_task_skips_maintenance(lab: Lab, project: Path) -> None:
+    with watching(lab, project) as watch:
+        watch.ready()
+        watch.lock.write_text("two")
+        events = watch.until(lambda event: event["status"] == "done")
+        assert told(events) == refreshed("deps.lock changed")
+        commit(lab, project)
+        watch.ready()
+        state = lab.task(project)
+        maintenance = next(p for p in state["phases"] if p["name"] == "maintenance")
+        assert maintenance["status"] == "skipped"
+        assert maintenance["reason"].startswith("deps.lock: nothing changed since it last ran")
+        assert lab.output(state["id"], "agent") == "ran with two\n"
+        # The same content again is nothing new; nor is the old one.
+        watch.ready()
+        watch.lock.write_text("two")
+        watch.lock.write_text("one")
+        time.sleep(1)
+        watch.lock.write_text("three")
+        assert told(watch.until(lambda event: event["status"] == "started")) == refreshed("deps.lock changed")[:1]
+
+
+@pytest.mark.parametrize("way", ["storm", "rename", "recreate", "link"])
+def test_every_way_to_save_leads_to_one_refresh(lab: Lab, project: Path, way: str) -> None:
+    with watching(lab, project) as watch:
+        watch.ready()
+        new = project / "new"
+        if way == "storm":
+            for number in range(1000):
+                watch.lock.write_text(f"storm {number}")
+                time.sleep(0.005)
+        elif way == "rename":
+            new.write_text("renamed")
+            new.replace(watch.lock)
+        elif way == "recreate":
+            watch.lock.unlink()
+            time.sleep(0.1)
+            watch.lock.write_text("again")
+        else:
+            new.symlink_to("README")
+            new.replace(watch.lock)
+        events = watch.until(lambda event: event["status"] == "done" and event["action"] == "refresh")
+        assert told(events) == refreshed("deps.lock changed")
+        time.sleep(1)
+        # Only one more is told when something else changes.
+        watch.lock.unlink()
+        watch.lock.write_text("last")
+        assert told(watch.until(lambda event: event["status"] == "done")) == refreshed("deps.lock changed")
+
+
+def test_an_edit_while_maintenance_runs_leads_to_one_more_run(lab: Lab, project: Path) -> None:
+    path = project / "fumehood.toml"
+    path.write_text(path.read_text().replace(COUNT, f"{COUNT}; sleep 2"))
+    trust(lab, project)
+    commit(lab, project)
+    with watching(lab, project) as watch:
+        # The script has changed: nothing but maintenance has to run.
+        assert told(watch.ready()) == refreshed("maintenance script changed")
+        watch.lock.write_text("two")
+        watch.until(lambda event: event["status"] == "started")
+        watch.lock.write_text("three")
+        watch.lock.write_text("four")
+        events = watch.until(lambda event: event["status"] == "done")
+        events += watch.until(lambda event: event["status"] == "done")
+        assert told(events) == [("refresh", "done", "deps.lock changed"), *refreshed("deps.lock changed")]
+        commit(lab, project)
+        watch.ready()
+        assert lab.output(lab.task(project)["id"], "agent") == "ran with four\n"
+
+
+def test_an_edit_while_an_agent_works_does_not_reach_it(lab: Lab, project: Path) -> None:
+    path = project / "fumehood.toml"
+    path.write_text(path.read_text().replace("cat /opt/ran", "sleep 4; cat /opt/ran deps.lock"))
+    trust(lab, project)
+    with watching(lab, project) as watch:
+        watch.ready()
+        task = lab.json("exec", "--env", str(project), "go")["id"]
+        watch.ready()
+        watch.lock.write_text("two")
+        assert told(watch.until(lambda event: event["status"] == "done")) == refreshed("deps.lock changed")
+        lab.run("logs", "-f", task)
+        assert lab.output(task, "agent") == "ran with one\none"
+
+
+def test_a_change_of_setup_is_built_and_failures_keep_what_there_is(lab: Lab, project: Path) -> None:
+    path = project / "fumehood.toml"
+    good = path.read_text()
+    with watching(lab, project) as watch:
+        watch.ready()
+        # Nothing of a file that is not trusted runs.
+        path.write_text(good.replace("script = ''''''", "script = '''echo set up > /opt/new'''", 1))
+        assert told(watch.until(lambda event: event["status"] == "waiting"))[0][2].endswith(
+            f"fumehood env trust {path}"
+        )
+        trust(lab, project)
+        path.touch()
+        events = watch.until(lambda event: event["action"] == "rebuild" and event["status"] == "done")
+        assert told(events)[0][2].startswith("setup script changed (1 line)")
+        watch.ready()
+        assert lab.task(project)["cache"]["result"] == "standby"
+        # A refresh that fails is told once, with the last lines, and the snapshot stays.
+        watch.ready()
+        before = lab.json("cache", "explain", "--env", str(project))["image"]
+        path.write_text(path.read_text().replace(COUNT, "echo oh no; exit 3"))
+        trust(lab, project)
+        path.touch()
+        failed = watch.until(lambda event: event["status"] == "failed")[-1]
+        assert (failed["action"], failed["tail"]) == ("refresh", "oh no")
+        path.write_text(path.read_text().replace("echo oh no; exit 3", COUNT))
+        path.touch()
+        watch.ready()
+        assert lab.json("cache", "explain", "--env", str(project))["image"] == before
+
+
+def test_when_the_last_one_leaves_nothing_stands_by(lab: Lab, project: Path) -> None:
+    with watching(lab, project) as one, watching(lab, project) as other:
+        one.ready()
+        one.process.kill()
+        one.process.wait()
+        assert other.process.poll() is None
+        assert standing_by(lab)
+    gone(lab)
+
+
+def test_a_killed_keeper_is_replaced_and_what_it_left_is_removed(lab: Lab, project: Path) -> None:
+    with watching(lab, project) as watch:
+        watch.ready()
+        left = standing_by(lab)
+        os.kill(keeper(lab), signal.SIGKILL)
+        watch.ready()
+        assert not set(left) & set(standing_by(lab))
+    gone(lab)
+
+
+def keeper(lab: Lab) -> int:
+    """The process that has the keeper's lock."""
+    lock = lab.home / "state/fumehood/keeper/lock"
+    inode = str(lock.stat().st_ino)
+    lines = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+    return next(int(words[4]) for words in lines if words[1] == "FLOCK" and words[5].endswith(f":{inode}"))
+
+
+def gone(lab: Lab) -> None:
+    deadline = time.monotonic() + SECONDS
+    while standing_by(lab):
+        assert time.monotonic() < deadline, "containers stand by for nobody"
+        time.sleep(0.2)
