@@ -60,7 +60,7 @@ def _outcome(code: int | None) -> str:
     if code == 126:
         return "cannot be executed (exit code 126)"
     if code == 137:
-        return "was killed (exit code 137): perhaps out of memory, see [resources] memory"
+        return "was killed (exit code 137)"
     if code > 128:
         return f"was ended by signal {code - 128} (exit code {code})"
     return f"failed with exit code {code}"

@@ -37,6 +37,14 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Exhausted:
+    """How often a container ran into its limits since it was started: processes killed for want of memory, forks refused."""
+
+    memory: int
+    forks: int
+
+
+@dataclass(frozen=True, slots=True)
 class Mount:
     """A host path shown read-only at `target`."""
 
@@ -70,6 +78,16 @@ class Spec:
 _IDLE = "exec sleep infinity </dev/null &>/dev/null"
 _LOOP = f'while IFS= read -r -d "" script; do eval "$script"; done; {_IDLE}'
 _BOOT = ("env", "-u", "BASH_ENV", "bash", "-c", _LOOP)
+
+
+# Prints the counters of its own cgroup, of either version. Only builtins: there may be no process left to have.
+_COUNTERS = """
+cd /sys/fs/cgroup && for file in memory.events memory/memory.oom_control pids.events pids/pids.events; do
+  [ -r "$file" ] && while read -r name count; do printf '%s %s %s\\n' "${file##*/}" "$name" "$count"; done < "$file"
+done
+"""
+_KILLED = frozenset({"memory.events oom_kill", "memory.oom_control oom_kill"})
+_REFUSED_FORKS = frozenset({"pids.events max"})
 
 
 class Container:
@@ -170,6 +188,16 @@ class Container:
         """Give it another name."""
         with translated(f"renaming container {self.id[:12]}"):
             self.api.rename(self.id, name)
+
+    def exhausted(self) -> Exhausted:
+        """What its limits kept it from; zeros where the kernel does not tell."""
+        memory = forks = 0
+        for line in self.bash(_COUNTERS).out.decode("ascii", "replace").splitlines():
+            name, _, count = line.rpartition(" ")
+            number = int(count) if re.fullmatch("[0-9]{1,18}", count) else 0
+            memory += number if name in _KILLED else 0
+            forks += number if name in _REFUSED_FORKS else 0
+        return Exhausted(memory, forks)
 
     def restart(self) -> None:
         """End every process in it and start it again with its files as they are."""

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from engine.agents import agent as agent_named
 from engine.agents import agent_settings
 from engine.containers.container import Boot, Container
@@ -17,6 +19,7 @@ from engine.errors import NetworkError, PhaseFailed
 from engine.repository import into
 from engine.tasks import events as ev
 from engine.tasks.maintenance import maintenance
+from engine.tasks.limits import limits_hit
 from engine.tasks.prepare import Base
 from engine.tasks.recorder import phase, skipped
 from engine.tasks.scripts import SELF_TEST_FULL, SELF_TEST_LIMITED, SELF_TEST_OFF
@@ -131,9 +134,15 @@ def _agent(work: Work, spec: TaskSpec, container: Container, agent: Agent, run: 
         ended, limited = Ended("failed", reason="the container went away"), False
         try:
             ended, limited = drive(agent, job, work.recorder, run=run, time_limit=limit, stop=work.stop.event)
+            exhausted, told = limits_hit(work, container)
+            if told and ended.status == "failed":
+                ended = msgspec.structs.replace(ended, reason=f"{ended.reason}; {told}")
+            elif told:
+                work.recorder.emit(ev.Notice(level="warning", text=told, run=run))
         finally:
             _finished(work, ended, limited, run, time.monotonic() - started)
-        if limited:
+        if limited or exhausted.forks:
+            # What still runs has had its time, or leaves no process for what comes next.
             container.restart()
     return ended
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from engine.containers.container import Container
-from engine.containers.execution import Exit, StreamName
+from engine.containers.execution import StreamName
 from engine.errors import PhaseFailed
 from engine.tasks.events import Phase
+from engine.tasks.limits import limits_hit
 from engine.tasks.scripts import HOME, RUN_SCRIPT
 from engine.tasks.work import Work
 
@@ -47,12 +48,12 @@ def run_script(
         work.recorder.command_finished(name, ended.code)
     work.stop.check()
     if ended.code != 0:
-        raise PhaseFailed(phase, _why(phase, ended, timeout), ended.code, work.recorder.last_lines(name))
+        why = f"the {phase} script did not end within {timeout:g} s"
+        if not ended.timed_out:
+            _, limits = limits_hit(work, container)
+            why = "; ".join(filter(None, (f"the {phase} script {_outcome(ended.code)}", limits)))
+        raise PhaseFailed(phase, why, ended.code, work.recorder.last_lines(name))
 
 
-def _why(phase: Phase, ended: Exit, timeout: float) -> str:
-    if ended.timed_out:
-        return f"the {phase} script did not end within {timeout:g} s"
-    if ended.code == 137:
-        return f"the {phase} script was killed (exit code 137): perhaps out of memory, see [resources] memory"
-    return f"the {phase} script failed with exit code {ended.code}"
+def _outcome(code: int | None) -> str:
+    return "was killed (exit code 137)" if code == 137 else f"failed with exit code {code}"
