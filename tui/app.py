@@ -95,6 +95,13 @@ class Workbench(App[int]):
         for problem in self._theme_problems:
             self.tell(str(problem), bad=True)
 
+    def _fatal_error(self) -> None:
+        """As Textual's, without the variables of every frame: they may hold secrets."""
+        import rich
+        from rich.traceback import Traceback
+
+        self.panic(Traceback(width=None, suppress=[rich]))
+
     def _leave(self, number: signal.Signals) -> None:
         if number == signal.SIGHUP:
             # Writing to a terminal that is gone may block for ever; all that matters is on disk.

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0, 1 failed, 2 wrong usage, 130 cancelled."""
     argv = list(sys.argv[1:] if arguments is None else arguments)
+    from engine.crash import no_core_files
     from engine.errors import EngineError
 
+    no_core_files()
     try:
         from tui.commands.parser import parse
 

@@ -38,7 +38,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Exhausted:
-    """How often a container ran into its limits since it was started: processes killed for want of memory, forks refused."""
+    """How often a container ran into its limits: processes killed for want of memory, forks refused."""
 
     memory: int
     forks: int
@@ -190,7 +190,7 @@ class Container:
             self.api.rename(self.id, name)
 
     def exhausted(self) -> Exhausted:
-        """What its limits kept it from; zeros where the kernel does not tell."""
+        """What its limits kept it from since it was started; zeros where the kernel does not tell."""
         memory = forks = 0
         for line in self.bash(_COUNTERS).out.decode("ascii", "replace").splitlines():
             name, _, count = line.rpartition(" ")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import resource
 import threading
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.crash import no_core_files
 from engine.errors import Cancelled, ContainerError, EngineError, PhaseFailed
 from engine.state import Lock
 from engine.tasks import events as ev
@@ -33,8 +33,7 @@ def supervise(folder: Path, environment: Environment | None = None) -> None:
     lock = Lock(folder / LOCK)
     if not lock.try_acquire():
         return
-    # A crash writes no memory to disk: it may hold secrets.
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    no_core_files()
     spec = load(folder)
     journal = Journal(folder)
     recorder = Recorder(folder, journal)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -172,3 +173,28 @@ def test_a_terminal_that_cannot_show_it(
     opened.append(terminal)
     assert terminal.ended() == 2
     assert said in terminal.text
+
+
+CRASH = """
+from engine.bench import Bench
+from tui.app import Workbench, run
+
+def on_mount(self):
+    value = "tok-" + "QZXJ7781"
+    raise RuntimeError("on purpose")
+
+Workbench.on_mount = on_mount
+raise SystemExit(run(Bench()))
+"""
+
+
+def test_a_crash_shows_where_and_no_values(opened: list[Terminal], project: Path) -> None:
+    """SECURITY-CASES S18: what a frame's variables hold may be a secret."""
+    recorded.running()
+    terminal = Terminal([sys.executable, "-c", CRASH], columns=140)
+    opened.append(terminal)
+    assert terminal.ended() == 1
+    assert b"on purpose" in terminal.written
+    assert b"on_mount" in terminal.written
+    assert b"QZXJ7781" not in terminal.written
+    assert b"\x1b[?1049l" in terminal.written
