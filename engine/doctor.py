@@ -10,9 +10,14 @@ from dataclasses import dataclass
 from engine.errors import EngineError
 from engine.state import private_dir, state_dir
 
-# runc 1.1.12 has the fix of CVE-2024-21626; 1.2.8 those of CVE-2025-31133, -52565 and -52881.
-_RUNC_FIXED = (1, 2, 8)
-# Engine 25.0.5 has the fix of CVE-2024-29018; our containers have no DNS, so it does not reach them.
+Version = tuple[int, ...]
+# Faults that a runtime may have, each with the first good release of every line; an older line has it too.
+_RUNC_FAULTS: dict[str, tuple[Version, ...]] = {
+    "CVE-2024-21626": ((1, 1, 12),),
+    "CVE-2025-31133, CVE-2025-52565, CVE-2025-52881": ((1, 2, 8), (1, 3, 3)),
+}
+# The engine's resolver forwarded queries of internal networks: CVE-2024-29018.
+_RESOLVER_FIXED: tuple[Version, ...] = ((23, 0, 11), (25, 0, 5), (26, 0, 0))
 _DISK_LOW = 5 << 30
 
 
@@ -67,16 +72,20 @@ def _engine() -> Iterator[Check]:
     from engine.containers.endpoint import connect, describe
 
     engine = describe()
-    yield Check("container engine", True, f"{engine.name} {engine.version} at {engine.url}, {engine.storage}")
-    numbers = tuple(int(part) for part in re.findall(r"\d+", engine.runtime)[:3])
-    old = bool(numbers) and numbers < _RUNC_FIXED
+    yield Check(
+        "container engine",
+        True,
+        f"{engine.name} {engine.version} at {engine.url}, {engine.storage}",
+        "older than the fix of CVE-2024-29018; tasks are not affected, as they have no network and no resolver"
+        if engine.name == "docker" and _older(engine.version, _RESOLVER_FIXED)
+        else "",
+    )
+    faults = [names for names, fixed in _RUNC_FAULTS.items() if _older(engine.runtime, fixed)]
     yield Check(
         "runtime",
-        None if old else True,
+        None if faults else True,
         f"runc {engine.runtime or 'unknown'}",
-        "older than the fixes of CVE-2025-31133, CVE-2025-52565 and CVE-2025-52881 (container escapes): update it"
-        if old
-        else "",
+        f"older than the fixes of {', '.join(faults)} (container escapes): update it" if faults else "",
     )
     from engine.containers import images
     from engine.environment.model import DEFAULT_IMAGE
@@ -88,3 +97,10 @@ def _engine() -> Iterator[Check]:
     tool = shutil.which("debootstrap") or shutil.which("mmdebstrap")
     hint = "make it: fumehood image bootstrap" + ("" if tool else " (needs `apt-get install debootstrap`)")
     yield Check("base image", None, f"{DEFAULT_IMAGE} is not there; environments that name another image work", hint)
+
+
+def _older(version: str, fixed: tuple[Version, ...]) -> bool:
+    """Whether a version is older than the first good release of its line, or of the next line that has one."""
+    numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:3])
+    line = next((good for good in fixed if good[:2] >= numbers[:2]), None)
+    return bool(numbers) and line is not None and numbers < line
