@@ -146,6 +146,7 @@ class Bench:
                 agent=agent,
                 branch=branch,
                 attempts=attempts,
+                network=environment.network.agent,
             )
         )
         journal.append(ev.TaskStatus(status="pending"))
@@ -441,9 +442,18 @@ class Bench:
         state = self.task(reference)
         if state.finished:
             raise UsageError(f"task {state.id} has ended already: {state.status}", "allow it with --env instead")
-        if state.network_mode in ("off", "full"):
-            raise UsageError(f"the network of task {state.id} is {state.network_mode}: there is no list to add to")
         stored = str(one_rule(entry))
+        if state.network_mode == "off":
+            file = state.environment_path
+            raise UsageError(
+                f"the network of task {state.id} is off: it has no way out, and cannot get one while it runs",
+                f'set agent = "limited" and allow = ["{stored}"] in [network] of {file}, then start a new task',
+            )
+        if state.network_mode == "full":
+            raise UsageError(
+                f"the network of task {state.id} is full: it reaches every public host",
+                f"only what deny in [network] of {state.environment_path} names is refused",
+            )
         ask_to_allow(self.folder(state.id), stored)
         return stored
 

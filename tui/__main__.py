@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from engine.crash import no_core_files
 from tui import terminal
 
 
 def main() -> int:
     """Check the terminal before anything is imported that costs time."""
+    from engine.crash import no_core_files
+
     no_core_files()
     reason = terminal.check()
     if reason:

@@ -156,12 +156,19 @@ def _agent_network(work: Work, container: Container, run: int) -> Iterator[Mappi
     if work.environment.network.agent == "off":
         yield {}
         return
-    from engine.network.check import needs_registries, phase_policy, proof_target
+    from engine.network.check import entries, needs_registries, phase_policy, proof_target
     from engine.tasks.outlet import outlet
     from engine.tasks.registries import recall
 
     registries = recall(container).entries if needs_registries(work.environment) else None
     policy = phase_policy(work.environment, "agent", registries)
+    found = entries(work.environment.network, registries)
+    allow, deny = (
+        [(entry.written, list(entry.stored)) for entry in found if entry.list == name] for name in ("allow", "deny")
+    )
+    methods = list(work.environment.network.methods)
+    mode = work.environment.network.agent
+    work.recorder.emit(ev.NetworkPolicy(mode=mode, allow=allow, deny=deny, methods=methods, run=run))
     test = SELF_TEST_LIMITED if policy.mode == "limited" else SELF_TEST_FULL
     with outlet(work, container, "agent", policy, run=run) as way_out:
         way_out.counted_from = math.inf

@@ -25,7 +25,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TaskCreated(Event, frozen=True, kw_only=True, tag="task.created"):
-    """The first event: what was asked for."""
+    """The first event: what was asked for; `network` is the mode the agent will have."""
 
     id: str
     environment: str
@@ -35,6 +35,7 @@ class TaskCreated(Event, frozen=True, kw_only=True, tag="task.created"):
     agent: str
     branch: str = ""
     attempts: int = 1
+    network: str = ""
 
 
 class TaskBase(Event, frozen=True, kw_only=True, tag="task.base"):
@@ -79,6 +80,19 @@ class CacheDecision(Event, frozen=True, kw_only=True, tag="cache"):
     changed: list[str] = []
     age_seconds: float | None = None
     image: str = ""
+
+
+class NetworkPolicy(Event, frozen=True, kw_only=True, tag="network.policy"):
+    """The agent's policy as it is put in force: each entry as written, and the rules it stands for here.
+
+    A preset's rules hold the package registries that were found for the snapshot (SPEC N3). With
+    `off` there is no such event: there is no way out then.
+    """
+
+    mode: Literal["limited", "full"]
+    allow: list[tuple[str, list[str]]] = []
+    deny: list[tuple[str, list[str]]] = []
+    methods: list[str] = []
 
 
 class NetworkRequest(Event, frozen=True, kw_only=True, tag="network.request"):
@@ -267,6 +281,7 @@ AnyEvent = (
     | PhaseStarted
     | PhaseFinished
     | CacheDecision
+    | NetworkPolicy
     | NetworkRequest
     | NetworkProven
     | RunStarted

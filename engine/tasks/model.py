@@ -110,6 +110,7 @@ class TaskState:
                 self.id, self.environment, self.prompt = event.id, event.environment, event.prompt
                 self.environment_path, self.repository = event.environment_path, event.repository
                 self.agent, self.branch, self.created_at = event.agent, event.branch, event.ts
+                self.network_mode = event.network
                 self.attempt(event.attempts)
             case ev.TaskBase():
                 self.branch, self.base_sha, self.workdir = event.branch, event.base_sha, event.workdir

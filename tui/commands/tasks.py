@@ -88,7 +88,7 @@ def _print_status(state: TaskState) -> None:
     if state.cache:
         say(f"  cache        {state.cache.result}: {state.cache.reason}")
     if state.network_mode:
-        proven = "proven" if state.network_proven else "NOT proven"
+        proven = {True: "proven", False: "NOT proven", None: "not proven yet"}[state.network_proven]
         say(f"  network      {state.network_mode}, {proven} · {state.network_denied} denied")
     for phase in state.phases:
         why = f"  {phase.reason}" if phase.reason else ""

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 
 from engine.tasks import events as ev
+from tui.present.policy import policy_line
 from tui.present.text import clean
 
 _GLYPHS = {"done": "✓", "skipped": "–", "failed": "✗"}
@@ -39,6 +40,8 @@ class PlainLog:
                     yield from (f"    {clean(line)}" for line in event.tail.splitlines())
             case ev.CacheDecision():
                 yield self._paint("bold", f"cache {event.result}: {clean(event.reason)}")
+            case ev.NetworkPolicy():
+                yield self._paint("dim", f"network {clean(policy_line(event))}")
             case ev.NetworkProven():
                 state = f"network {event.mode}: proven" if event.ok else f"network {event.mode}: NOT as promised"
                 yield self._paint("green" if event.ok else "red", state)

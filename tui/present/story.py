@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 from engine.tasks import events as ev
 from engine.tasks.model import FINISHED
 from tui.present import words
+from tui.present.policy import policy_line
 
 TextKind = Literal[
     "phase", "prompt", "message", "thought", "plan", "tool", "file", "notice", "warning", "denied", "error", "answer",
@@ -115,6 +116,8 @@ class Story:
                 self._add(Text("tool", event.summary or event.id, status="done" if event.ok else "failed"))
             case ev.FileChanged(source="agent"):
                 self._add(Text("file", event.path, right=event.kind))
+            case ev.NetworkPolicy():
+                self._add(Text("notice", f"network {policy_line(event)}"))
             case ev.NetworkRequest() if event.decision != "allowed":
                 where = f"{event.method} {event.host}:{event.port}"
                 why = event.reason or event.rule

@@ -187,6 +187,36 @@ async def test_denials_say_what_and_why(tmp_path: Path) -> None:
         assert [record.decision for record in await lab.settled(4)] == ["denied"] * 4
 
 
+async def test_a_redirect_is_passed_on_and_where_it_leads_is_judged_by_itself(tmp_path: Path) -> None:
+    """SECURITY-CASES N07."""
+
+    async def redirect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 302 Found\r\nLocation: %b\r\nContent-Length: 0\r\n\r\n" % elsewhere)
+        writer.close()
+
+    async with lab_with(tmp_path, "limited") as lab:
+        elsewhere = f"http://evil.test:{lab.port}/".encode()
+        server = await asyncio.start_server(redirect, "127.0.1.10", 0)
+        port = server.sockets[0].getsockname()[1]
+        lab.gateway.set_policy(make_policy("limited", allow=[f"allowed.test:{port}"]))
+        lab.port, real = port, lab.port
+        answer = await lab.ask(get(lab, "allowed.test"))
+        assert answer.startswith(b"HTTP/1.1 302 Found\r\n")
+        assert elsewhere in answer
+        lab.port = real
+        refused = await lab.ask(get(lab, "evil.test"))
+        assert refused.startswith(b"HTTP/1.1 403 Forbidden\r\n")
+        assert b"REACHED" not in refused
+        records = await lab.settled(2)
+        assert [(r.host, r.port, r.decision) for r in records] == [
+            ("allowed.test", port, "allowed"),
+            ("evil.test", real, "denied"),
+        ]
+        server.close()
+        await server.wait_closed()
+
+
 async def test_failures_are_not_denials(tmp_path: Path) -> None:
     async with lab_with(tmp_path, "full") as lab:
         assert b"502 Bad Gateway" in await lab.ask(connect("nosuch.test:443"))
