@@ -217,6 +217,25 @@ async def test_a_redirect_is_passed_on_and_where_it_leads_is_judged_by_itself(tm
         await server.wait_closed()
 
 
+async def test_no_name_is_looked_up_before_it_is_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SECURITY-CASES N03: a query carries data to whoever owns the domain."""
+    asked: list[str] = []
+    answer = Lab.lookup
+
+    def lookup(lab: Lab, host: str) -> list[str]:
+        asked.append(host)
+        return answer(lab, host)
+
+    monkeypatch.setattr(Lab, "lookup", lookup)
+    async with lab_with(tmp_path, "limited") as lab:
+        for host in ("data.attacker.test", "evil.test", "wild.test"):
+            assert b"403 Forbidden" in await lab.ask(get(lab, host))
+            assert b"403 Forbidden" in await lab.ask(connect(f"{host}:{lab.port}"))
+        assert asked == []
+        assert b"REACHED" in await lab.ask(get(lab, "allowed.test"))
+        assert asked == ["allowed.test"]
+
+
 async def test_failures_are_not_denials(tmp_path: Path) -> None:
     async with lab_with(tmp_path, "full") as lab:
         assert b"502 Bad Gateway" in await lab.ask(connect("nosuch.test:443"))
