@@ -7,4 +7,5 @@ import resource
 
 def no_core_files() -> None:
     """Write no memory to disk when this process, or one that it starts, crashes: it may hold secrets."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _, most = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, most))
