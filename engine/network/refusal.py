@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from engine.network.policy import Policy
 from engine.network.record import Verdict
 from engine.network.request import Request
+
+_SHOWN_STATUS = 500
 
 
 class Refused(Exception):
@@ -19,11 +23,16 @@ class Refused(Exception):
         self.rule = rule
 
     def response(self) -> bytes:
-        """The refusal in HTTP: one line of text that an agent can read."""
-        body = f"fumehood: {self.reason}\n".encode()
+        """The refusal in HTTP: one line of text that an agent can read.
+
+        It stands in the status line as well, as that is all that npm, pip and most other clients print of an answer.
+        """
+        text = f"fumehood: {self.reason}"
+        body = f"{text}\n".encode()
+        plain = re.sub(r"[^ -~]", "?", text)[:_SHOWN_STATUS]
         header = f"x-proxy-error: {self.error}\r\n" if self.error else ""
         return (
-            f"HTTP/1.1 {self.status}\r\n{header}Content-Type: text/plain; charset=utf-8\r\n"
+            f"HTTP/1.1 {self.status} ({plain})\r\n{header}Content-Type: text/plain; charset=utf-8\r\n"
             f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
         ).encode() + body
 

@@ -51,7 +51,8 @@ async def test_methods_are_limited_inside_tls(tmp_path: Path) -> None:
         assert good.startswith(b"HTTP/1.1 200 OK\r\n")
         assert b"REACHED 127.0.1.10\nGET /a?key=1 HTTP/1.1\r\nHost: allowed.test:" in good
         post = await tls.ask("allowed.test", request("/b", "POST", extra="Content-Length: 3\r\n") + b"abc")
-        assert post.startswith(b"HTTP/1.1 403 Forbidden\r\nx-proxy-error: blocked-by-method-policy\r\n")
+        assert post.startswith(b"HTTP/1.1 403 Forbidden (fumehood: POST to ")
+        assert b"GET, HEAD)\r\nx-proxy-error: blocked-by-method-policy\r\n" in post
         assert post.endswith(b"was refused: allowed methods are GET, HEAD\n")
         assert post.count(b"\n") == post.count(b"\r\n") + 1
         assert len(tls.seen) == 1
