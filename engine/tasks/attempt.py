@@ -18,8 +18,8 @@ from engine.containers.container import Boot, Container
 from engine.errors import NetworkError, PhaseFailed
 from engine.repository import into
 from engine.tasks import events as ev
-from engine.tasks.maintenance import maintenance
 from engine.tasks.limits import limits_hit
+from engine.tasks.maintenance import maintenance
 from engine.tasks.prepare import Base
 from engine.tasks.recorder import phase, skipped
 from engine.tasks.scripts import SELF_TEST_FULL, SELF_TEST_LIMITED, SELF_TEST_OFF

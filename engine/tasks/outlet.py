@@ -20,7 +20,7 @@ from engine.network.gateway import Gateway, RequestRecord
 from engine.network.policy import Policy
 from engine.network.proxies import host_proxies
 from engine.network.rules import parse_entry
-from engine.network.variables import proxy_variables
+from engine.network.variables import FETCH_SCRIPT, proxy_variables
 from engine.state import socket_dir
 from engine.tasks import events as ev
 from engine.tasks.requests import asked_to_allow
@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from engine.network.certificates import Authority
     from engine.network.credentials import Credential
 
-_AUTHORITIES = f"{HOME}/authorities.pem"
-_IMAGES_AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
+_FETCH = f"{HOME}/fetch.cjs"
+# What programs of a Debian-like system trust, and what `update-ca-certificates` adds to that whenever it makes it anew.
+_AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
+_ADDED_AUTHORITY = "/usr/local/share/ca-certificates/fumehood.crt"
 _RELAY_LIMITS = Limits(cpus=1, memory=256 << 20, pids=512)
 _RELAY_SECONDS = 15.0
 _ASK_SECONDS = 0.2
@@ -59,9 +61,11 @@ def outlet(work: Work, container: Container, phase: ev.Phase, policy: Policy, *,
     Raises:
         NetworkError: gateway or relay cannot be set up; nothing is reachable then.
     """
-    folder = socket_dir(f"{work.id}-{phase}-{run}")
+    interpreter, node_options = _asked(container)
     sight = _inspection(work, container)
-    way_out = Outlet({**proxy_variables(), **sight.variables})
+    container.put(_FETCH, FETCH_SCRIPT)
+    way_out = Outlet({**proxy_variables(_FETCH, node_options), **sight.variables})
+    folder = socket_dir(f"{work.id}-{phase}-{run}")
 
     def record(request: RequestRecord) -> None:
         if time.monotonic() - request.seconds >= way_out.counted_from:
@@ -70,7 +74,7 @@ def outlet(work: Work, container: Container, phase: ev.Phase, policy: Policy, *,
     try:
         with (
             _Serving(folder / relay.SOCKET_NAME, policy, record, sight) as serving,
-            _relay(work, container, folder, run),
+            _relay(work, container, interpreter, folder, run),
             _listening(work, serving, run),
         ):
             if not serving.reached(_RELAY_SECONDS):
@@ -93,12 +97,12 @@ def _inspection(work: Work, container: Container) -> _Sight:
     """The environment's certificate authority and network secrets, if it wants TLS inspected (SPEC N4, N5, N7)."""
     if not work.environment.network.inspect:
         return _Sight()
-    from engine.network.certificates import bundle, environment_authority
+    from engine.network.certificates import environment_authority
     from engine.network.credentials import make_credential
     from engine.network.variables import ca_variables
 
     authority = environment_authority(work.environment.id)
-    container.put(_AUTHORITIES, bundle(authority.certificate, container.get(_IMAGES_AUTHORITIES)))
+    _trust(container, authority.certificate)
     credentials, variables = [], ca_variables(_AUTHORITIES)
     for name, secret in work.environment.secrets.items():
         if secret.hosts:
@@ -108,6 +112,15 @@ def _inspection(work: Work, container: Container) -> _Sight:
             if placeholder:
                 variables[name] = placeholder
     return _Sight(authority, tuple(credentials), variables)
+
+
+def _trust(container: Container, certificate: bytes) -> None:
+    """Make the container's programs trust an authority, beside those it trusts and those a script will add."""
+    from engine.network.certificates import bundle
+
+    trusted = container.get(_AUTHORITIES)
+    if certificate not in trusted:
+        container.put_all({_ADDED_AUTHORITY: (certificate, 0o644), _AUTHORITIES: (bundle(certificate, trusted), 0o644)})
 
 
 @contextmanager
@@ -176,9 +189,8 @@ class _Serving:
 
 
 @contextmanager
-def _relay(work: Work, container: Container, folder: Path, run: int) -> Iterator[None]:
+def _relay(work: Work, container: Container, interpreter: relay.Interpreter, folder: Path, run: int) -> Iterator[None]:
     """The relay container: the environment's own image, the container's network namespace, the socket's only mount."""
-    interpreter = _interpreter(container)
     mounts = (Mount(relay.script_path(interpreter), relay.SCRIPT_MOUNT), Mount(folder, relay.SOCKET_MOUNT))
     spec = work.container_spec(container.image, "relay", run, mounts)
     spec = replace(
@@ -198,11 +210,13 @@ def _relay(work: Work, container: Container, folder: Path, run: int) -> Iterator
         beside.remove()
 
 
-def _interpreter(container: Container) -> relay.Interpreter:
-    found = container.bash("type -P python3 perl").out.decode("utf-8", "replace")
+def _asked(container: Container) -> tuple[relay.Interpreter, str]:
+    """What can run the relay, and the `NODE_OPTIONS` of image and environment, which have to go on holding."""
+    printed = container.bash("type -P python3 perl; printf '\\0%s' \"$NODE_OPTIONS\"").out.decode("utf-8", "replace")
+    found, _, node_options = printed.partition("\0")
     for interpreter in relay.INTERPRETERS:
         if f"/{interpreter}\n" in found:
-            return interpreter
+            return interpreter, node_options
     raise NetworkError(
         f"image {container.image_name} has neither python3 nor perl, which the relay to the network needs",
         "install one of them in the image (Debian: perl-base)",

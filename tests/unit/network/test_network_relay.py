@@ -118,9 +118,11 @@ async def test_it_ends_with_its_parent(tmp_path: Path, interpreter: Interpreter)
 
 
 def test_the_variables_lead_to_the_relay(interpreter: Interpreter) -> None:
-    variables = proxy_variables()
+    variables = proxy_variables("/opt/fetch.cjs", "--title=mine")
     for name in ("HTTP_PROXY", "https_proxy", "npm_config_proxy", "YARN_HTTPS_PROXY"):
         assert variables[name] == f"http://{RELAY_HOST}:{RELAY_PORT}"
+    assert variables["NODE_OPTIONS"] == "--require=/opt/fetch.cjs --title=mine"
+    assert proxy_variables("/opt/fetch.cjs")["NODE_OPTIONS"] == "--require=/opt/fetch.cjs"
     assert f"-Dhttps.proxyPort={RELAY_PORT}" in variables["GRADLE_OPTS"]
     assert relay_command(interpreter)[-2:] == [RELAY_HOST, str(RELAY_PORT)]
 
