@@ -57,12 +57,24 @@ def socket_dir(name: str) -> Path:
 
     `$XDG_RUNTIME_DIR` when there is one, else a folder of this user's in /tmp that nobody else can have made.
     """
-    runtime = Path(os.environ.get("XDG_RUNTIME_DIR", ""))
-    base = runtime / "fumehood" if runtime.is_absolute() else Path(f"/tmp/fumehood-{os.getuid()}")
+    base = _sockets()
     base.mkdir(mode=0o700, parents=True, exist_ok=True)
     if base.is_symlink() or base.stat().st_uid != os.getuid():
         raise EngineError(f"{base} belongs to someone else", "remove it, or set XDG_RUNTIME_DIR")
     return private_dir(base / name)
+
+
+def remove_socket_dirs(beginning: str) -> None:
+    """Remove the socket folders with names that begin so, and their sockets, which nobody serves any more."""
+    import shutil
+
+    for folder in _sockets().glob(f"{beginning}*"):
+        shutil.rmtree(folder)
+
+
+def _sockets() -> Path:
+    runtime = Path(os.environ.get("XDG_RUNTIME_DIR", ""))
+    return runtime / "fumehood" if runtime.is_absolute() else Path(f"/tmp/fumehood-{os.getuid()}")
 
 
 def write_atomic(path: Path, data: str | bytes, mode: int = 0o600) -> None:

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from engine.errors import DockerUnavailable
-from engine.state import Lock
+from engine.state import Lock, remove_socket_dirs
 from engine.tasks import events as ev
 from engine.tasks.journal import Journal
 from engine.tasks.model import TaskState
@@ -24,7 +24,7 @@ def abandoned(folder: Path, state: TaskState) -> bool:
 
 
 def mark_interrupted(folder: Path, state: TaskState) -> None:
-    """Write the end of an abandoned task into its journal, and remove its containers."""
+    """Write the end of an abandoned task into its journal, and remove its containers and its ways out."""
     lock = Lock(folder / LOCK)
     if not lock.try_acquire():
         return
@@ -34,6 +34,7 @@ def mark_interrupted(folder: Path, state: TaskState) -> None:
         journal.append(ev.TaskStatus(status="interrupted", reason=f"interrupted{where}: its supervisor ended"))
         journal.close()
         remove_containers(state.id)
+        remove_socket_dirs(f"{state.id}-")
     finally:
         lock.release()
 

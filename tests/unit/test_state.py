@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import EngineError
-from engine.state import Lock, local_key, locked, socket_dir, state_dir, write_atomic
+from engine.state import Lock, local_key, locked, remove_socket_dirs, socket_dir, state_dir, write_atomic
 
 
 def test_a_lock_is_held_by_one_and_dies_with_its_process(tmp_path: Path) -> None:
@@ -75,3 +75,11 @@ def test_socket_folders_are_private(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     folder = socket_dir("t")
     assert folder.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_socket_folders_of_one_task_are_removed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    (socket_dir("one-setup-1") / "gateway.sock").touch()
+    kept = socket_dir("other-setup-1")
+    remove_socket_dirs("one-")
+    assert list(kept.parent.iterdir()) == [kept]
