@@ -8,9 +8,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.docker.https_lab import HttpsLab
 
 ROOT = Path(__file__).resolve().parents[2]
 BASE_IMAGE = "fumehood/base:bookworm"
@@ -21,6 +24,7 @@ class Lab:
 
     def __init__(self, home: Path) -> None:
         self.home = home
+        self.program = [sys.executable, "-m", "tui.cli"]
         self.variables = {
             **os.environ,
             "HOME": str(home),
@@ -36,7 +40,7 @@ class Lab:
 
     def run(self, *arguments: str, timeout: float = 300, **more: Any) -> subprocess.CompletedProcess[str]:
         """`fumehood ARGUMENTS`, with what it printed."""
-        argv = [sys.executable, "-m", "tui.cli", *arguments]
+        argv = [*self.program, *arguments]
         environment = {**self.variables, **more.pop("env", {})}
         return subprocess.run(
             argv,
@@ -111,6 +115,15 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     made = Lab(tmp_path_factory.mktemp("lab"))
     yield made
     made.clean_up()
+
+
+@pytest.fixture(scope="module")
+def https_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpsLab]:
+    """A laboratory with a public HTTPS server, shared by the tests of one module."""
+    from tests.docker.https_lab import running
+
+    with running(tmp_path_factory.mktemp("https")) as made:
+        yield made
 
 
 def environment(
