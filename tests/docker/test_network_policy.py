@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
 from tests.docker.conftest import Lab, environment
-from tests.docker.test_control import start, wait_for
+from tests.docker.test_control import start, supervisor_of, wait_for
 
 pytestmark = pytest.mark.docker
 
@@ -60,13 +63,61 @@ done
     assert (printed[0], printed[-1]) == ("403", "502")
 
 
+def by_hand(*arguments: str) -> str:
+    """What docker printed, told to do something by its user and not by us."""
+    return subprocess.run(["docker", *arguments], check=True, capture_output=True, text=True).stdout
+
+
 def test_a_snapshot_run_by_hand_has_no_network_of_ours(lab: Lab) -> None:
-    project = lab.project("byhand", environment("true", more=REGISTRIES, name="byhand"))
-    assert lab.task(project)["status"] == "ready"
+    """Neither the way out nor anything that leads to it; what docker itself gives to a container is docker's."""
+    inspected = f"{REGISTRIES}inspect = true\n"
+    assert lab.task(lab.project("byhand", environment("true", more=inspected, name="byhand")))["status"] == "ready"
     image = next(s["image"] for s in lab.json("cache", "show")["snapshots"] if s["environment"] == "byhand")
-    script = "env | grep -ci proxy; (exec 3<>/dev/tcp/127.0.0.1/3128) 2>/dev/null && echo relay; ls /run/fumehood 2>/dev/null; true"
-    argv = ["docker", "run", "--rm", "--network", "none", "--entrypoint", "bash", image, "-c", script]
-    assert subprocess.run(argv, check=True, capture_output=True, text=True).stdout.split() == ["0", "mirror"]
+    config = by_hand("image", "inspect", "-f", "{{json .Config}}", image).lower()
+    assert not [word for word in ("proxy", "3128", "node_options", "gateway", "relay") if word in config]
+    script = """
+env | grep -ciE 'proxy|NODE_OPTIONS'
+(exec 3<>/dev/tcp/127.0.0.1/3128) 2>/dev/null && echo relay
+find / -xdev -type s
+ls /run/fumehood
+"""
+    for network in ((), ("--network", "none")):
+        printed = by_hand("run", "--rm", *network, "--entrypoint", "bash", image, "-c", script)
+        # The last is the empty folder that the repository was mounted on.
+        assert printed.split() == ["0", "mirror"]
+
+
+@pytest.mark.parametrize("phase", ["maintenance", "agent"])
+def test_a_resumed_task_whose_gateway_was_killed_has_no_network(lab: Lab, phase: str) -> None:
+    waits = "[ ! -e wait ] || { curl -s -o /dev/null -w '%{http_code}\\n' http://refused.invalid/; sleep 1000; }"
+    scripts = {"maintenance" if phase == "maintenance" else "command": waits}
+    project = lab.project(phase, environment("true", more=REGISTRIES, name=phase, **scripts))
+    assert lab.task(project)["status"] == "ready"
+    (project / "wait").touch()
+    lab.git(project, "add", "wait")
+    lab.git(project, "commit", "-qm", "wait")
+    task = start(lab, project)
+    wait_for(lab, task, "command.output", seconds=120)
+    containers = lab.containers(task)
+    assert len(containers) == 2
+    os.kill(supervisor_of(lab, task), signal.SIGKILL)
+    role = '{{index .Config.Labels "fumehood.role"}}'
+    relay = next(c for c in containers if by_hand("inspect", "-f", role, c).strip() == "relay")
+    (container,) = set(containers) - {relay}
+    look = """
+ls /sys/class/net; tail -n +2 /proc/net/route | wc -l
+curl -s -m 5 -x http://127.0.0.1:3128 http://refused.invalid/ || echo no answer
+"""
+    for again in ((), ("restart", "-t", "0", relay), ("restart", "-t", "0", container)):
+        if again:
+            by_hand(*again)
+        assert by_hand("exec", container, "bash", "-c", look).split("\n") == ["lo", "0", "no answer", ""]
+    state = lab.json("status", task)
+    assert state["cache"]["result"] == "hit"
+    assert (state["status"], state["error"]["phase"]) == ("interrupted", phase)
+    assert lab.containers(task) == []
+    assert list(Path(f"/tmp/fumehood-{os.getuid()}").glob(f"{task}-*")) == []
+    assert any(e["type"] == "run.started" for e in lab.events(task)) == (phase == "agent")
 
 
 def test_without_its_relay_a_task_has_no_network(lab: Lab) -> None:
