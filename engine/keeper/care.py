@@ -72,6 +72,7 @@ class Care:
         self._emit, self._order, self._may_stand_by = emit, order, may_stand_by
         self._name = path.stem
         self._told = ""
+        self._file = b""
         self._failed: set[tuple[str, str]] = set()
         self._seen: Mapping[str, str] | None = None
         self._touched = False
@@ -122,9 +123,8 @@ class Care:
 
     def _load(self) -> Environment | None:
         """The environment, once its file is settled and trusted."""
-        before = b""
-        while (now := self._bytes()) != before:
-            before = now
+        while (now := self._bytes()) != self._file:
+            self._file = now
             time.sleep(_SETTLED)
         environment = load(self.path)
         self._name = environment.name

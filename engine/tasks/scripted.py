@@ -34,14 +34,14 @@ def run_script(
         Cancelled: the task was told to end.
     """
     path = f"{HOME}/{phase}.sh"
-    container.put_all({f"{HOME}/": (b"", 0o1777), path: (script.encode("utf-8", "surrogatepass"), 0o755)})
     name = work.recorder.command_started(f"{phase} script", cwd=work.workdir, phase=phase, run=run)
 
     def sink(stream: StreamName, data: bytes) -> None:
         work.recorder.output(name, stream, data)
 
     argv = ("bash", "-c", RUN_SCRIPT, "fumehood", path, work.workdir)
-    ended = container.exec(argv, sink, env={**env, "BASH_ENV": ""}, timeout=timeout, stop=work.stop.event)
+    text, shell = script.encode("utf-8", "surrogatepass"), {**env, "BASH_ENV": ""}
+    ended = container.exec(argv, sink, stdin=text, env=shell, timeout=timeout, stop=work.stop.event)
     if ended.code is None:
         work.recorder.command_finished(name, None, "timeout" if ended.timed_out else "killed")
     else:

@@ -6,11 +6,12 @@ from __future__ import annotations
 HOME = "/opt/fumehood"
 BASHRC = f"{HOME}/bashrc"
 
-# Run with: the script's path, the work directory.
+# Run with: the path to keep the script at, the work directory; the script comes on standard input.
 #
 # The script is a login shell of its own. What it appends to ~/.bashrc is copied to a file that BASH_ENV names,
 # so that it holds in every later shell, also when the image's .bashrc returns early for non-interactive ones.
 RUN_SCRIPT = r"""
+cat > "$1" && chmod 755 "$1" || exit 1
 cd -- "$2" || { echo "fumehood: $2 is not there" >&2; exit 1; }
 home=/opt/fumehood rc=~/.bashrc
 [ -e "$home/bashrc.image" ] || { [ -e "$rc" ] && cat -- "$rc" || :; } > "$home/bashrc.image"
