@@ -32,6 +32,7 @@ class Lab:
     """The servers, the gateway in front of them, and what it recorded."""
 
     def __init__(self, folder: Path) -> None:
+        self.address = ("", 0)
         self.path = folder / "private" / "socket" / "gateway.sock"
         self.port = 0
         self.records: list[RequestRecord] = []
@@ -49,9 +50,13 @@ class Lab:
             raise OSError("no such name")
         return NAMES[host]
 
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection to the gateway."""
+        return await asyncio.open_connection(*self.address)
+
     async def ask(self, request: bytes, inside: bytes | None = None) -> bytes:
         """Send `request`; if that opened a tunnel send `inside` too. All bytes that came back until the end."""
-        reader, writer = await asyncio.open_unix_connection(str(self.path))
+        reader, writer = await self.connect()
         try:
             writer.write(request)
             got = b""
@@ -94,6 +99,9 @@ async def running_lab(
         limits=limits,
         **options,
     )
+    listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+    lab.address = listener.getsockname()
+    await lab.gateway.start_on(listener)
     await lab.gateway.start(lab.path)
     try:
         yield lab

@@ -50,8 +50,12 @@ class TlsLab:
             ssl.SSLError: the handshake was.
         """
         target = f"{host}:{self.port}"
-        reader, writer = await asyncio.open_unix_connection(str(self.lab.path))
-        writer.write(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode())
+        return await self.open_by(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode(), server_name or host)
+
+    async def open_by(self, connect: bytes, server_name: str) -> Streams:
+        """As `open`, with a CONNECT request as it is given."""
+        reader, writer = await self.lab.connect()
+        writer.write(connect)
         head = await asyncio.wait_for(reader.read(65536), 20)
         if not head.startswith(b"HTTP/1.1 200"):
             await closed(writer)

@@ -1,6 +1,6 @@
-"""`python -m engine.network --policy FILE (--socket PATH | --port N)`: a gateway alone, one JSON line a request.
+"""`python -m engine.network --policy FILE --port N`: a gateway alone on 127.0.0.1, one JSON line a request.
 
-FILE is TOML: `mode`, `allow`, `deny`, `methods`, `inspect`. `--port` listens on 127.0.0.1. A policy with
+FILE is TOML: `mode`, `allow`, `deny`, `methods`, `inspect`. Port 0 is a free one, which is printed. A policy with
 `inspect = true` needs `--ca FOLDER`, where a certificate authority is kept, or made; programs have to trust the
 certificate in it. The proxies of this host's environment are used.
 """
@@ -27,6 +27,7 @@ from engine.network.proxies import host_proxies
 if TYPE_CHECKING:
     from engine.network.certificates import Authority
 
+_BACKLOG = 1024
 _LISTS = frozenset({"allow", "deny", "methods"})
 _KEYS = _LISTS | {"mode", "inspect"}
 
@@ -57,13 +58,12 @@ def load_policy(path: Path) -> Policy:
     )
 
 
-async def serve(policy: Policy, *, path: Path | None, port: int | None, authority: Authority | None = None) -> None:
+async def serve(policy: Policy, *, port: int, authority: Authority | None = None) -> None:
     """Run a gateway until SIGINT or SIGTERM."""
     gateway = Gateway(policy, on_request=_print, authority=authority, proxies=host_proxies(os.environ))
-    if path is not None:
-        await gateway.start(path)
-    else:
-        await gateway.start_on(_loopback(port or 0))
+    listener = _loopback(port)
+    print(json.dumps({"listening": listener.getsockname()[1]}), flush=True)
+    await gateway.start_on(listener)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -80,14 +80,10 @@ def _authority(folder: Path | None) -> Authority | None:
 
 
 def _loopback(port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind(("127.0.0.1", port))
+        return socket.create_server(("127.0.0.1", port), backlog=_BACKLOG)
     except OSError as fault:
-        listener.close()
         raise NetworkError(f"cannot listen on 127.0.0.1:{port}: {fault.strerror}", "choose another port") from None
-    return listener
 
 
 def _print(record: RequestRecord) -> None:
@@ -99,15 +95,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m engine.network", description=__doc__)
     parser.add_argument("--policy", type=Path, required=True, help="TOML file with mode, allow, deny, methods, inspect")
     parser.add_argument("--ca", type=Path, help="folder of the certificate authority, for a policy that inspects")
-    where = parser.add_mutually_exclusive_group(required=True)
-    where.add_argument("--socket", type=Path, help="unix socket to listen on")
-    where.add_argument("--port", type=int, help="port of 127.0.0.1 to listen on")
+    parser.add_argument("--port", type=int, required=True, help="port of 127.0.0.1 to listen on, 0 for a free one")
     options = parser.parse_args()
     try:
         policy, authority = load_policy(options.policy), _authority(options.ca)
         if policy.inspect and authority is None:
             raise UsageError("a policy with inspect needs a certificate authority", "add --ca FOLDER")
-        asyncio.run(serve(policy, path=options.socket, port=options.port, authority=authority))
+        asyncio.run(serve(policy, port=options.port, authority=authority))
     except EngineError as fault:
         print(f"error: {fault}", file=sys.stderr)
         return fault.exit_code

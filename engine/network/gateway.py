@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
-import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine.errors import NetworkError
 from engine.network.addresses import refused_class
 from engine.network.dial import dial, dial_proxy
 from engine.network.endpoint import Endpoint
 from engine.network.exchange import Exchange
+from engine.network.handover import bind_door, readable, take_listener
 from engine.network.policy import Policy
 from engine.network.proxies import Proxies, Proxy
 from engine.network.record import Limits, RequestRecord
@@ -27,10 +27,6 @@ if TYPE_CHECKING:
     from engine.network.credentials import Credential
     from engine.network.inspection import Inspection
 
-_BACKLOG = 1024
-# A unix socket's own default is less than what asyncio reads at once.
-_SEND_BUFFER = 1024 * 1024
-_SOCKET_PATH_BYTES = 107
 _RETRY_SECONDS = 0.2
 # A host that needs a proxy often resolves no outside name, and finds that out slowly.
 _BEHIND_PROXY_SECONDS = 2.0
@@ -45,7 +41,7 @@ class Gateway:
     Which container asks is known by the socket alone: one gateway, one socket, one task.
 
     Attributes:
-        reached: set when the first connection comes; the relay makes one as soon as it listens.
+        reached: set while there is a relay: its listener is served.
 
     Args:
         policy: the policy to begin with.
@@ -87,8 +83,8 @@ class Gateway:
         self._limits = limits or Limits()
         self._places = asyncio.Semaphore(self._limits.connections)
         self._exchanges: dict[asyncio.Task[None], Exchange] = {}
-        self._accepting: asyncio.Task[None] | None = None
-        self._listener: socket.socket | None = None
+        self._listening: set[asyncio.Task[None]] = set()
+        self._listeners: set[socket.socket] = set()
         self._path: Path | None = None
 
     @property
@@ -97,24 +93,19 @@ class Gateway:
         return self._policy
 
     async def start(self, path: Path) -> None:
-        """Listen on a unix socket at `path`, in a folder of its own inside a private one.
-
-        The folder is mounted into the relay container, which may run as another user: folder and socket are open to
-        all, and the private folder around them (as `state.socket_dir` makes it) keeps other users of this machine out.
+        """Serve the relay that connects to a unix socket at `path` (see `handover.bind_door`), and its successors.
 
         Raises:
             NetworkError: the path is too long, or others may enter the folder around it.
         """
-        listener = _bind(path)
+        door = bind_door(path)
         self._path = path
-        await self.start_on(listener)
+        self._run(self._serve_relays(door))
 
-    async def start_on(self, listener: socket.socket) -> None:
-        """Listen on a bound socket, which the gateway then owns."""
+    async def start_on(self, listener: socket.socket) -> asyncio.Task[None]:
+        """Serve the connections of a listening socket, which the gateway then owns; until the result is cancelled."""
         listener.setblocking(False)
-        listener.listen(_BACKLOG)
-        self._listener = listener
-        self._accepting = asyncio.get_running_loop().create_task(self._accept(listener))
+        return self._run(self._accept(listener))
 
     def set_policy(self, policy: Policy) -> None:
         """Judge by `policy` from now on, and cut what is under way and would not be allowed by it.
@@ -129,42 +120,76 @@ class Gateway:
 
     async def close(self) -> None:
         """Stop listening, cut every connection, remove the socket."""
-        tasks = [task for task in (self._accepting, *self._exchanges) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        if self._listener is not None:
-            self._listener.close()
+        await _cancel(*self._listening, *self._exchanges)
         if self._path is not None:
             self._path.unlink(missing_ok=True)
         self._resolver.close()
 
+    def shut(self) -> None:
+        """Take no more connections; any thread may call this, at the end.
+
+        A relay that plays tricks can make the listener block, and with it the event loop: `close` would never run.
+        """
+        for listener in self._listeners.copy():
+            with suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)
+
+    def _run(self, serving: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(serving)
+        self._listening.add(task)
+        task.add_done_callback(self._listening.discard)
+        return task
+
+    async def _serve_relays(self, door: socket.socket) -> None:
+        """Accept on the listener of one relay after the other; when one ends, everything under way is cut."""
+        loop = asyncio.get_running_loop()
+        with door:
+            while True:
+                relay, _ = await loop.sock_accept(door)
+                with relay:
+                    listener = await take_listener(relay, self._limits.head_seconds)
+                    if listener is None:
+                        continue
+                    accepting = await self.start_on(listener)
+                    self.reached.set()
+                    await readable(relay)
+                    self.reached.clear()
+                    for exchange in self._exchanges.values():
+                        exchange.cut("cut: the relay ended")
+                    await _cancel(accepting, *self._exchanges)
+
     async def _accept(self, listener: socket.socket) -> None:
         """Take connections while there is a place for them; the others wait in the socket's backlog."""
         loop = asyncio.get_running_loop()
-        while True:
-            await self._places.acquire()
-            try:
-                connection, _ = await loop.sock_accept(listener)
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
-                _, client = await loop.connect_accepted_socket(Endpoint, connection)
-            except OSError:
-                # Out of file descriptors: others of this process will close some.
-                self._places.release()
-                await asyncio.sleep(_RETRY_SECONDS)
-                continue
-            self.reached.set()
-            exchange = Exchange(
-                client,
-                policy=lambda: self._policy,
-                dial=self._dial,
-                dial_plain=self._dial_plain,
-                limits=self._limits,
-                inspection=self._inspection,
-            )
-            task = loop.create_task(exchange.run())
-            self._exchanges[task] = exchange
-            task.add_done_callback(self._ended)
+        self._listeners.add(listener)
+        try:
+            while True:
+                await self._places.acquire()
+                try:
+                    connection, _ = await loop.sock_accept(listener)
+                    _, client = await loop.connect_accepted_socket(Endpoint, connection)
+                except OSError:
+                    # Out of file descriptors: others of this process will close some.
+                    self._places.release()
+                    await asyncio.sleep(_RETRY_SECONDS)
+                    continue
+                self._serve(client)
+        finally:
+            self._listeners.discard(listener)
+            listener.close()
+
+    def _serve(self, client: Endpoint) -> None:
+        exchange = Exchange(
+            client,
+            policy=lambda: self._policy,
+            dial=self._dial,
+            dial_plain=self._dial_plain,
+            limits=self._limits,
+            inspection=self._inspection,
+        )
+        task = asyncio.get_running_loop().create_task(exchange.run())
+        self._exchanges[task] = exchange
+        task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._places.release()
@@ -211,24 +236,7 @@ def _inspection(
     return Inspection(authority, trust or system_trust(), tuple(credentials), on_request)
 
 
-def _bind(path: Path) -> socket.socket:
-    if len(os.fsencode(path)) > _SOCKET_PATH_BYTES:
-        raise NetworkError(f"the socket path {path} has more than {_SOCKET_PATH_BYTES} bytes", "set XDG_RUNTIME_DIR")
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        around = path.parent.parent.stat()
-        if around.st_uid != os.getuid() or around.st_mode & 0o077:
-            raise NetworkError(f"{path.parent.parent} is open to other users", f"chmod 700 {path.parent.parent}")
-        path.parent.mkdir(exist_ok=True)
-        path.parent.chmod(0o711)
-        if path.exists() and stat.S_ISSOCK(path.stat().st_mode):
-            path.unlink()
-        listener.bind(os.fspath(path))
-        path.chmod(0o666)
-    except NetworkError:
-        listener.close()
-        raise
-    except OSError as fault:
-        listener.close()
-        raise NetworkError(f"cannot make the socket {path}: {fault.strerror}") from None
-    return listener
+async def _cancel(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

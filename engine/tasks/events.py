@@ -124,6 +124,19 @@ class NetworkProven(Event, frozen=True, kw_only=True, tag="network.proven"):
     checks: list[str] = []
 
 
+class NetworkLost(Event, frozen=True, kw_only=True, tag="network.lost"):
+    """Part of the way out ended unasked: nothing leaves the container unless `network.restored` follows (SPEC N2)."""
+
+    phase: Phase
+    reason: str
+
+
+class NetworkRestored(Event, frozen=True, kw_only=True, tag="network.restored"):
+    """The way out is there again, under the policy it had."""
+
+    phase: Phase
+
+
 class RunStarted(Event, frozen=True, kw_only=True, tag="run.started"):
     """An agent begins to work on `prompt`; `turn` counts the prompts of the task from 1."""
 
@@ -284,6 +297,8 @@ AnyEvent = (
     | NetworkPolicy
     | NetworkRequest
     | NetworkProven
+    | NetworkLost
+    | NetworkRestored
     | RunStarted
     | Message
     | Reasoning

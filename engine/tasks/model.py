@@ -46,6 +46,7 @@ class AttemptState:
     result_sha: str = ""
     commits: list[tuple[str, str]] = field(default_factory=list)
     turns: int = 0
+    network_lost: bool = False
 
 
 @dataclass(slots=True)
@@ -91,6 +92,11 @@ class TaskState:
     last_seq: int = 0
 
     @property
+    def network_lost(self) -> bool:
+        """Whether an attempt has no way out of its container although its policy gives it one."""
+        return any(attempt.network_lost for attempt in self.attempts)
+
+    @property
     def finished(self) -> bool:
         """Whether nothing more happens unless a follow-up is sent."""
         return self.status in FINISHED
@@ -122,6 +128,7 @@ class TaskState:
                 self.cache = event
             case ev.NetworkProven():
                 self.network_mode, self.network_proven = event.mode, event.ok
+                self.attempt(event.run).network_lost = False
             case ev.NetworkRequest():
                 self.network_allowed += event.decision == "allowed"
                 self.network_denied += event.decision == "denied"
@@ -163,6 +170,8 @@ class TaskState:
         match event:
             case ev.RunStarted():
                 attempt.status, attempt.session, attempt.turns = "in_progress", event.session, event.turn
+            case ev.NetworkLost() | ev.NetworkRestored():
+                attempt.network_lost = isinstance(event, ev.NetworkLost)
             case ev.CommandStarted(phase="agent"):
                 attempt.commands += 1
             case ev.RunFinished():
@@ -223,6 +232,7 @@ def status_json(state: TaskState, *, answers: bool = True) -> dict[str, object]:
         "network": {
             "mode": state.network_mode,
             "proven": state.network_proven,
+            "lost": state.network_lost,
             "allowed": state.network_allowed,
             "denied": state.network_denied,
         },

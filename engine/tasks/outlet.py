@@ -7,13 +7,13 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.containers.container import Container, Limits, Mount, create
-from engine.errors import NetworkError
+from engine.containers.container import Container
+from engine.errors import EngineError, NetworkError
 from engine.network import relay
 from engine.network.attribution import Cause
 from engine.network.gateway import Gateway, RequestRecord
@@ -23,6 +23,7 @@ from engine.network.rules import parse_entry
 from engine.network.variables import FETCH_SCRIPT, proxy_variables
 from engine.state import socket_dir
 from engine.tasks import events as ev
+from engine.tasks.relays import Relays
 from engine.tasks.requests import asked_to_allow
 from engine.tasks.scripts import HOME
 from engine.tasks.work import Work
@@ -35,9 +36,9 @@ _FETCH = f"{HOME}/fetch.cjs"
 # What programs of a Debian-like system trust, and what `update-ca-certificates` adds to that whenever it makes it anew.
 _AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 _ADDED_AUTHORITY = "/usr/local/share/ca-certificates/fumehood.crt"
-_RELAY_LIMITS = Limits(cpus=1, memory=256 << 20, pids=512)
 _RELAY_SECONDS = 15.0
-_ASK_SECONDS = 0.2
+_RESTARTS = 3
+_TICK_SECONDS = 0.2
 
 
 @dataclass(slots=True)
@@ -74,12 +75,13 @@ def outlet(work: Work, container: Container, phase: ev.Phase, policy: Policy, *,
     try:
         with (
             _Serving(folder / relay.SOCKET_NAME, policy, record, sight) as serving,
-            _relay(work, container, interpreter, folder, run),
-            _listening(work, serving, run),
+            closing(Relays(work, container, interpreter, folder, run)) as relays,
         ):
+            relays.start()
             if not serving.reached(_RELAY_SECONDS):
                 raise NetworkError("the relay container did not start: there is no way out of the container")
-            yield way_out
+            with _attended(work, serving, relays, phase, run):
+                yield way_out
     finally:
         folder.rmdir()
 
@@ -124,27 +126,55 @@ def _trust(container: Container, certificate: bytes) -> None:
 
 
 @contextmanager
-def _listening(work: Work, serving: _Serving, run: int) -> Iterator[None]:
-    """Take in what the user allows the task while it runs (SPEC N6)."""
+def _attended(work: Work, serving: _Serving, relays: Relays, phase: ev.Phase, run: int) -> Iterator[None]:
+    """Meanwhile take in what the user allows the task (SPEC N6), and replace relays that end unasked."""
     ended = threading.Event()
 
-    def watch() -> None:
-        offset = 0
-        while not ended.wait(_ASK_SECONDS):
-            entries, offset = asked_to_allow(work.folder, offset)
-            for entry in entries:
-                serving.allow(entry)
-                work.recorder.emit(ev.Notice(level="info", text=f"{entry} is allowed for this task now", run=run))
+    def attend() -> None:
+        offset, left = 0, _RESTARTS
+        while not ended.wait(_TICK_SECONDS):
+            if serving.policy.mode == "limited":
+                offset = _allow(work, serving, offset, run)
+            if left >= 0 and not serving.has_relay and not work.stop.event.is_set():
+                work.recorder.emit(ev.NetworkLost(phase=phase, reason="the relay container ended", run=run))
+                left = _replaced(work, serving, relays, phase, run, left)
 
-    thread = threading.Thread(target=watch, name="requests", daemon=True)
-    if serving.policy.mode == "limited":
-        thread.start()
+    thread = threading.Thread(target=attend, name="outlet", daemon=True)
+    thread.start()
     try:
         yield
     finally:
         ended.set()
-        if thread.ident is not None:
-            thread.join()
+        thread.join()
+
+
+def _allow(work: Work, serving: _Serving, offset: int, run: int) -> int:
+    """Take in what was asked for after `offset` of the requests; where they end now."""
+    entries, offset = asked_to_allow(work.folder, offset)
+    for entry in entries:
+        serving.allow(entry)
+        work.recorder.emit(ev.Notice(level="info", text=f"{entry} is allowed for this task now", run=run))
+    return offset
+
+
+def _replaced(work: Work, serving: _Serving, relays: Relays, phase: ev.Phase, run: int, left: int) -> int:
+    """Start another relay, of `left` that may be; how many may be then, -1 when the network stays lost.
+
+    The gateway has not ended and has its policy still, so nothing gets wider. The self-test is not run again: the agent
+    is in the container now, as root, and what its tools would print proves nothing.
+    """
+    why = f"its relay ended {_RESTARTS + 1} times"
+    if left:
+        try:
+            relays.start()
+            if serving.reached(_RELAY_SECONDS):
+                work.recorder.emit(ev.NetworkRestored(phase=phase, run=run))
+                return left - 1
+            why = "another relay did not start"
+        except EngineError as error:
+            why = f"another relay could not be started: {error}"
+    work.recorder.emit(ev.NetworkLost(phase=phase, reason=f"{why}; it stays lost in this phase", run=run))
+    return -1
 
 
 class _Serving:
@@ -168,8 +198,13 @@ class _Serving:
         asyncio.run_coroutine_threadsafe(self._gateway.start(self._path), self._loop).result()
         return self
 
+    @property
+    def has_relay(self) -> bool:
+        """Whether a relay is there; without one nothing goes out."""
+        return self._gateway.reached.is_set()
+
     def reached(self, seconds: float) -> bool:
-        """Wait until the relay has made its first connection."""
+        """Wait until a relay has come."""
         waiting = asyncio.wait_for(self._gateway.reached.wait(), seconds)
         try:
             return asyncio.run_coroutine_threadsafe(waiting, self._loop).result()
@@ -182,32 +217,11 @@ class _Serving:
         self._loop.call_soon_threadsafe(self._gateway.set_policy, self.policy)
 
     def __exit__(self, *_: object) -> None:
+        self._gateway.shut()
         asyncio.run_coroutine_threadsafe(self._gateway.close(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
-
-
-@contextmanager
-def _relay(work: Work, container: Container, interpreter: relay.Interpreter, folder: Path, run: int) -> Iterator[None]:
-    """The relay container: the environment's own image, the container's network namespace, the socket's only mount."""
-    mounts = (Mount(relay.script_path(interpreter), relay.SCRIPT_MOUNT), Mount(folder, relay.SOCKET_MOUNT))
-    spec = work.container_spec(container.image, "relay", run, mounts)
-    spec = replace(
-        spec,
-        network=f"container:{container.id}",
-        command=relay.relay_command(interpreter),
-        capabilities=(),
-        limits=_RELAY_LIMITS,
-        env={},
-        user="0",
-    )
-    beside = create(work.api, spec)
-    try:
-        beside.start()
-        yield
-    finally:
-        beside.remove()
 
 
 def _asked(container: Container) -> tuple[relay.Interpreter, str]:

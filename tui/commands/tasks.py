@@ -89,7 +89,8 @@ def _print_status(state: TaskState) -> None:
         say(f"  cache        {state.cache.result}: {state.cache.reason}")
     if state.network_mode:
         proven = {True: "proven", False: "NOT proven", None: "not proven yet"}[state.network_proven]
-        say(f"  network      {state.network_mode}, {proven} · {state.network_denied} denied")
+        lost = " · network lost" if state.network_lost else ""
+        say(f"  network      {state.network_mode}, {proven} · {state.network_denied} denied{lost}")
     for phase in state.phases:
         why = f"  {phase.reason}" if phase.reason else ""
         say(f"  {phase.name:<12} {phase.status:<8} {phase.seconds:7.2f}s{why}")

@@ -45,6 +45,10 @@ class PlainLog:
             case ev.NetworkProven():
                 state = f"network {event.mode}: proven" if event.ok else f"network {event.mode}: NOT as promised"
                 yield self._paint("green" if event.ok else "red", state)
+            case ev.NetworkLost():
+                yield self._paint("red", f"✗ network lost: {clean(event.reason)}")
+            case ev.NetworkRestored():
+                yield self._paint("green", "network restored, under the same policy")
             case ev.NetworkRequest() if event.decision != "allowed":
                 where = clean(f"{event.method} {event.host}:{event.port}")
                 yield self._paint("yellow", f"✗ network {event.decision}: {where} ({clean(event.reason)})")

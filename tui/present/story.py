@@ -124,6 +124,10 @@ class Story:
                 self._add(Text("denied", f"{where}  {why}", status=event.decision))
             case ev.NetworkProven(ok=False, checks=checks):
                 self._add(Text("error", "the network policy does not hold", hint="; ".join(checks)))
+            case ev.NetworkLost():
+                self._add(Text("error", f"network lost: {event.reason}"))
+            case ev.NetworkRestored():
+                self._add(Text("notice", "network restored, under the same policy"))
             case ev.Notice():
                 self._add(Text("warning" if event.level == "warning" else "notice", event.text))
             case ev.Error():

@@ -57,6 +57,8 @@ def facts(state: TaskState, attempt: int) -> list[Span]:
     if state.network_mode:
         proven = {True: (" ✓", "ok"), False: (" ✗", "bad"), None: ("", "")}[state.network_proven]
         parts += [(" · ", "faint"), (f"network {state.network_mode}", "muted"), proven]
+    if state.network_lost:
+        parts += [(" · ", "faint"), ("network lost", "bad")]
     if state.network_denied:
         parts += [(" · ", "faint"), (f"{state.network_denied} denied", "bad")]
     if state.cache:

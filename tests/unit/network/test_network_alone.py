@@ -21,17 +21,13 @@ ROOT = Path(__file__).parents[3]
 def test_it_serves_and_prints_a_line_a_request(tmp_path: Path) -> None:
     policy = tmp_path / "policy.toml"
     policy.write_text('mode = "limited"\nallow = ["x.org"]\n')
-    path = tmp_path / "private" / "socket" / "g.sock"
-    path.parent.parent.mkdir(mode=0o700)
-    command = [sys.executable, "-m", "engine.network", "--policy", str(policy), "--socket", str(path)]
+    command = [sys.executable, "-m", "engine.network", "--policy", str(policy), "--port", "0"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        with socket.socket(socket.AF_UNIX) as client:
-            while client.connect_ex(str(path)) != 0:
-                assert process.poll() is None
-                time.sleep(0.02)
+        assert process.stdout is not None
+        port = json.loads(process.stdout.readline())["listening"]
+        with socket.create_connection(("127.0.0.1", port)) as client:
             client.sendall(b"CONNECT evil.test:443 HTTP/1.1\r\nHost: evil.test\r\n\r\n")
             assert client.recv(65536).startswith(b"HTTP/1.1 403")
-        assert process.stdout is not None
         record = json.loads(process.stdout.readline())
         assert (record["host"], record["decision"]) == ("evil.test", "denied")
         process.send_signal(signal.SIGTERM)

@@ -55,7 +55,7 @@ async def test_a_tunnel_carries_tls_for_its_host_and_is_recorded(tmp_path: Path)
 async def test_a_hello_in_single_bytes_and_two_records(tmp_path: Path) -> None:
     hello = records_of(made_hello(name_extension(b"allowed.test")), 40)
     async with lab_with(tmp_path, "limited") as lab:
-        reader, writer = await asyncio.open_unix_connection(str(lab.path))
+        reader, writer = await lab.connect()
         for byte in connect(f"allowed.test:{lab.port}"):
             writer.write(bytes([byte]))
             await asyncio.sleep(0)
@@ -156,7 +156,7 @@ async def test_plain_requests_and_their_bodies(tmp_path: Path) -> None:
 
 async def test_a_body_that_ends_early_is_not_completed(tmp_path: Path) -> None:
     async with lab_with(tmp_path, "full") as lab:
-        reader, writer = await asyncio.open_unix_connection(str(lab.path))
+        reader, writer = await lab.connect()
         writer.write(get(lab, "allowed.test", "POST", "Content-Length: 10\r\n") + b"abc")
         writer.write_eof()
         assert await reader.read() == b""
@@ -270,7 +270,7 @@ async def test_large_transfers_arrive_whole_both_ways(tmp_path: Path) -> None:
     async with lab_with(tmp_path, "full") as lab:
         server = await asyncio.start_server(echo, "127.0.1.10", 0)
         port = server.sockets[0].getsockname()[1]
-        reader, writer = await asyncio.open_unix_connection(str(lab.path))
+        reader, writer = await lab.connect()
         writer.write(connect(f"allowed.test:{port}"))
         await reader.readuntil(b"\r\n\r\n")
         sent = os.urandom(1024) * (size // 1024)
@@ -300,7 +300,7 @@ async def test_a_new_policy_cuts_what_it_does_not_allow(tmp_path: Path) -> None:
         port = server.sockets[0].getsockname()[1]
         open_tunnels = []
         for host in ("allowed.test", "evil.test"):
-            reader, writer = await asyncio.open_unix_connection(str(lab.path))
+            reader, writer = await lab.connect()
             writer.write(connect(f"{host}:{port}"))
             await reader.readuntil(b"\r\n\r\n")
             open_tunnels.append((reader, writer))
@@ -356,9 +356,12 @@ async def test_what_cannot_be_read_is_recorded_on_one_plain_line(tmp_path: Path)
 async def test_the_socket_is_for_the_relay_alone(tmp_path: Path) -> None:
     async with running_lab(tmp_path) as lab:
         assert stat.S_IMODE(lab.path.stat().st_mode) == 0o666
+        reader, writer = await asyncio.open_unix_connection(str(lab.path))
+        writer.write(connect("allowed.test:443"))
+        with pytest.raises(ConnectionResetError):
+            await reader.read()
+        writer.close()
         assert not lab.gateway.reached.is_set()
-        await lab.ask(b"\r\n")
-        assert lab.gateway.reached.is_set()
     assert not lab.path.exists()
 
 

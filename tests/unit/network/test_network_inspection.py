@@ -282,7 +282,7 @@ async def test_slow_requests_and_new_policies_end_a_tunnel(tmp_path: Path) -> No
 async def test_a_tunnel_not_looked_into_is_cut_by_a_policy_that_does(tmp_path: Path) -> None:
     async with lab_with(tmp_path) as tls:
         lab = tls.lab
-        reader, writer = await asyncio.open_unix_connection(str(lab.path))
+        reader, writer = await lab.connect()
         writer.write(f"CONNECT allowed.test:{tls.port} HTTP/1.1\r\nHost: allowed.test:{tls.port}\r\n\r\n".encode())
         await reader.readuntil(b"\r\n\r\n")
         entries = [f"=allowed.test:{tls.port}"]
