@@ -60,7 +60,7 @@ class TlsLab:
         if not head.startswith(b"HTTP/1.1 200"):
             await closed(writer)
             raise ConnectionError(head)
-        await writer.start_tls(self.trust, server_hostname=server_name or host)
+        await writer.start_tls(self.trust, server_hostname=server_name)
         return reader, writer
 
     async def ask(self, host: str, request: bytes) -> bytes:

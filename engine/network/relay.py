@@ -1,7 +1,9 @@
-"""The relay: a script in a container of its own that carries connections from a task's loopback to the gateway.
+"""The relay: a script in a container of its own that makes a task's loopback lead to the gateway.
 
 The relay container shares the task's network namespace and holds the only mount of the gateway's socket (SPEC N2).
-The scripts use nothing but the standard library of what nearly every Debian-like image has: Python 3.5 or perl-base.
+Its script hands the gateway a listener and stays for as long as that is to be served; no byte passes through it. The
+scripts use nothing but what nearly every Debian-like image has: Python 3.5 or, on the 64-bit kinds of x86, Arm,
+RISC-V and LoongArch, perl-base.
 """
 
 from __future__ import annotations
@@ -35,8 +37,7 @@ def script_path(interpreter: Interpreter) -> Path:
 def relay_command(interpreter: Interpreter) -> list[str]:
     """The command of a relay container that has script and socket folder mounted where this module says.
 
-    The script listens, makes one connection to the gateway to say so, and prints nothing; it ends on SIGTERM.
-    Exit code 1: it could not listen.
+    It prints nothing. Exit code 0: the gateway has ended; 1: it could not listen, or not reach the gateway.
     """
     socket = f"{SOCKET_MOUNT}/{SOCKET_NAME}"
     return [interpreter, *_ARGUMENTS[interpreter], SCRIPT_MOUNT, socket, RELAY_HOST, str(RELAY_PORT)]

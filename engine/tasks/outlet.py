@@ -78,7 +78,7 @@ def outlet(work: Work, container: Container, phase: ev.Phase, policy: Policy, *,
             closing(Relays(work, container, interpreter, folder, run)) as relays,
         ):
             relays.start()
-            if not serving.reached(_RELAY_SECONDS):
+            if not _came(serving, relays):
                 raise NetworkError("the relay container did not start: there is no way out of the container")
             with _attended(work, serving, relays, phase, run):
                 yield way_out
@@ -148,6 +148,14 @@ def _attended(work: Work, serving: _Serving, relays: Relays, phase: ev.Phase, ru
         thread.join()
 
 
+def _came(serving: _Serving, relays: Relays) -> bool:
+    """Wait until the relay has come, or has ended without."""
+    deadline = time.monotonic() + _RELAY_SECONDS
+    while not (came := serving.reached(1.0)) and relays.running and time.monotonic() < deadline:
+        pass
+    return came
+
+
 def _allow(work: Work, serving: _Serving, offset: int, run: int) -> int:
     """Take in what was asked for after `offset` of the requests; where they end now."""
     entries, offset = asked_to_allow(work.folder, offset)
@@ -167,10 +175,10 @@ def _replaced(work: Work, serving: _Serving, relays: Relays, phase: ev.Phase, ru
     if left:
         try:
             relays.start()
-            if serving.reached(_RELAY_SECONDS):
+            if _came(serving, relays):
                 work.recorder.emit(ev.NetworkRestored(phase=phase, run=run))
                 return left - 1
-            why = "another relay did not start"
+            why = "another relay could not listen"
         except EngineError as error:
             why = f"another relay could not be started: {error}"
     work.recorder.emit(ev.NetworkLost(phase=phase, reason=f"{why}; it stays lost in this phase", run=run))

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from engine.containers.container import Container, Limits, Mount, create
+from engine.containers.endpoint import translated
 from engine.network import relay
 from engine.tasks.work import Work
 
@@ -46,6 +47,14 @@ class Relays:
         self.close()
         self._current = create(self._api, self._spec)
         self._current.start()
+
+    @property
+    def running(self) -> bool:
+        """Whether the engine says that the relay has not ended."""
+        if self._current is None:
+            return False
+        with translated("looking for the relay"):
+            return bool(self._api.inspect(self._current.id)["State"]["Running"])
 
     def close(self) -> None:
         """Remove the relay."""

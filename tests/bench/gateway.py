@@ -1,11 +1,12 @@
 """What the way container -> relay -> gateway -> server costs, against a direct connection in the same run.
 
-    python tests/bench/gateway.py [--runs 5] [--size 512] [--image fumehood/base:bookworm] [--interpreter python3]
+    python tests/bench/gateway.py [--runs 5] [--size 512] [--npm 3] [--image fumehood/base:bookworm] [--interpreter python3]
 
 Direct is a container pair on a docker network of their own; the other client has no network but the relay. Without
-docker everything runs on this machine's loopback, which is a faster direct connection than any real one. Figures are
-medians of runs taken in turns. squid and mitmproxy, where installed, are measured from this machine to the same server,
-beside the gateway on that way.
+docker everything runs on this machine's loopback, which is a faster direct connection than any real one. Ways are
+measured in turns: figures are medians, ratios medians of each turn's own. squid and mitmproxy, where installed, are
+measured from this machine to the same server, beside the gateway on that way. `--npm` is how many times a real
+`npm install` is timed both ways, with an empty cache.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import argparse
 import asyncio
 import contextlib
 import os
+import resource
 import shutil
 import socket
 import ssl
@@ -33,6 +35,7 @@ sys.path.insert(0, str(ROOT))
 from engine.network.certificates import load_authority  # noqa: E402
 from engine.network.gateway import Gateway  # noqa: E402
 from engine.network.policy import Policy, make_policy  # noqa: E402
+from engine.network.proxies import host_proxies  # noqa: E402
 from engine.network.relay import (  # noqa: E402
     RELAY_PORT,
     SCRIPT_MOUNT,
@@ -43,30 +46,30 @@ from engine.network.relay import (  # noqa: E402
     script_path,
 )
 from engine.network.resolver import Resolver  # noqa: E402
+from engine.network.variables import proxy_variables  # noqa: E402
+from tests.bench.ends.peers import peers  # noqa: E402
+from tests.relay_lab import free_port, local_relay  # noqa: E402
 
 ENDS = Path(__file__).parent / "ends" / "gateway.py"
 SERVER = "server.test"
-SQUID = """http_port 127.0.0.1:{port}
-acl all_ports port 1-65535
-http_access allow all
-cache deny all
-access_log none
-cache_log /dev/null
-pid_filename none
-coredump_dir {folder}
-"""
+PACKAGES = ("express", "eslint", "webpack")
 
 
 @dataclass(frozen=True)
 class Way:
     """One way from a client to the server; `run` gives the output of the client script for its arguments, and
-    `policy` is what `gateway` is told before."""
+    `policy` is what `gateway` is told before. One that is inspected carries TLS only."""
 
     name: str
     run: Callable[[list[str]], str]
     options: tuple[str, ...] = ()
     gateway: Gateway | None = None
     policy: Policy | None = None
+
+    @property
+    def inspected(self) -> bool:
+        """Whether somebody looks into TLS on this way."""
+        return self.name.endswith(" inspected")
 
     def judged(self, gateway: Gateway) -> list[Way]:
         """This way with the tunnels spliced, and looked into."""
@@ -112,46 +115,62 @@ def on_host(folder: Path) -> Callable[[list[str]], str]:
     return run
 
 
+class Docker:
+    """Containers on a docker network of their own, and beside them one with nothing but a relay; all go at the end."""
+
+    def __init__(self, image: str, *mounts: str) -> None:
+        self._image = image
+        self._mounts = [word for mount in mounts for word in ("-v", mount)]
+        self._network = f"fumehood-bench-{os.getpid()}"
+        self._started: list[str] = []
+
+    def __enter__(self) -> Docker:
+        command("docker", "network", "create", self._network)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for container in reversed(self._started):
+            subprocess.run(["docker", "rm", "-f", container], check=True, stdout=subprocess.DEVNULL)
+        command("docker", "network", "rm", self._network)
+
+    def open(self, *words: str) -> str:
+        """A container on the network."""
+        return self._start("--network", self._network, *self._mounts, self._image, *words)
+
+    def closed(self, socket_folder: Path, interpreter: Interpreter) -> str:
+        """A container that only a relay leads out of."""
+        container = self._start("--network", "none", *self._mounts, self._image, "sleep", "infinity")
+        mounts = ["-v", f"{script_path(interpreter)}:{SCRIPT_MOUNT}:ro", "-v", f"{socket_folder}:{SOCKET_MOUNT}:ro"]
+        self._start("--network", f"container:{container}", *mounts, self._image, *relay_command(interpreter))
+        return container
+
+    def _start(self, *options: str) -> str:
+        self._started.append(command("docker", "run", "-d", "--init", *options))
+        return self._started[-1]
+
+
 @contextlib.contextmanager
 def containers(
     image: str, folder: Path, socket_folder: Path, interpreter: Interpreter
 ) -> Iterator[tuple[str, list[Way]]]:
     """The server's address, and the ways of two containers to it: direct, and through the relay."""
-    network = f"fumehood-bench-{os.getpid()}"
-    started: list[str] = []
-    mounts = ["-v", f"{ENDS}:/bench/gateway.py:ro", "-v", f"{folder}:/keys:ro"]
-    python = ["python3", "-I", "/bench/gateway.py"]
-
-    def start(*options: str) -> str:
-        started.append(command("docker", "run", "-d", "--init", *options))
-        return started[-1]
-
-    command("docker", "network", "create", network)
-    try:
-        server = start("--network", network, *mounts, image, *python, "serve", "/keys/server.pem")
+    with Docker(image, f"{ENDS}:/bench/gateway.py:ro", f"{folder}:/keys:ro") as docker:
+        server = docker.open("python3", "-I", "/bench/gateway.py", "serve", "/keys/server.pem")
         form = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
         address = command("docker", "inspect", "-f", form, server)
-        direct = start("--network", network, *mounts, image, "sleep", "infinity")
-        closed = start("--network", "none", *mounts, image, "sleep", "infinity")
-        relay = ["-v", f"{script_path(interpreter)}:{SCRIPT_MOUNT}:ro", "-v", f"{socket_folder}:{SOCKET_MOUNT}"]
-        start("--network", f"container:{closed}", *relay, image, *relay_command(interpreter))
+        direct, closed = docker.open("sleep", "infinity"), docker.closed(socket_folder, interpreter)
         through = ("--proxy", f"127.0.0.1:{RELAY_PORT}")
         yield (
             address,
             [Way("direct", in_container(direct), ("--at", address)), Way("relay", in_container(closed), through)],
         )
-    finally:
-        for container in reversed(started):
-            subprocess.run(["docker", "rm", "-f", container], check=True, stdout=subprocess.DEVNULL)
-        command("docker", "network", "rm", network)
 
 
 @contextlib.contextmanager
 def loopback(folder: Path, socket_folder: Path, interpreter: Interpreter) -> Iterator[tuple[str, list[Way]]]:
     """As `containers`, all on this machine."""
     port = free_port()
-    words = relay_command(interpreter)
-    words = [*words[:-4], str(script_path(interpreter)), str(socket_folder / SOCKET_NAME), "127.0.0.1", str(port)]
+    words = local_relay(interpreter, socket_folder / SOCKET_NAME, port)
     server = [sys.executable, str(ENDS), "serve", str(folder / "server.pem")]
     with subprocess.Popen(server) as first, subprocess.Popen(words) as second:
         try:
@@ -162,13 +181,6 @@ def loopback(folder: Path, socket_folder: Path, interpreter: Interpreter) -> Ite
         finally:
             first.terminate()
             second.terminate()
-
-
-def free_port() -> int:
-    """A port nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def measure(ways: list[Way], background: Background, runs: int, size: int) -> None:
@@ -193,46 +205,39 @@ def measure(ways: list[Way], background: Background, runs: int, size: int) -> No
         figures: dict[str, list[float]] = {way.name: [] for way in ways}
         for _ in range(runs):
             for way in ways:
-                if column != "bytes MB/s" or not way.policy or not way.policy.inspect:
+                if column != "bytes MB/s" or not way.inspected:
                     figures[way.name].append(take(way))
-        base = statistics.median(figures[ways[0].name])
         for name, found in figures.items():
-            median = statistics.median(found) if found else 0.0
-            results[name].append(f"{median:9.0f}  x {median / base:.2f}" if found else "-")
+            ratios = [figure / base for figure, base in zip(found, figures[ways[0].name], strict=False)]
+            cell = f"{statistics.median(found):9.0f}  x {statistics.median(ratios):.2f}" if found else "-"
+            results[name].append(cell)
     for name, cells in results.items():
         print(f"{name:<26}" + "".join(f"{cell:>26}" for cell in cells))
 
 
-@contextlib.contextmanager
-def peers(folder: Path, address: str) -> Iterator[list[Way]]:
-    """The proxies that are installed here, running."""
-    squid = folder / "squid.conf"
-    commands: dict[str, Callable[[int], list[str]]] = {
-        "squid": lambda port: ["squid", "-N", "-f", str(squid)],
-        "mitmdump": lambda port: [
-            "mitmdump",
-            "-q",
-            "--listen-host",
-            "127.0.0.1",
-            "--listen-port",
-            str(port),
-            "--ignore-hosts",
-            ".*",
-        ],
-    }
-    with contextlib.ExitStack() as stack:
-        ways = []
-        for name, words in commands.items():
-            if shutil.which(name) is None:
-                print(f"{name}: not installed")
-                continue
-            port = free_port()
-            squid.write_text(SQUID.format(port=port, folder=folder))
-            process = stack.enter_context(subprocess.Popen(words(port), stdout=subprocess.DEVNULL))
-            stack.callback(process.terminate)
-            wait_for(port)
-            ways.append(Way(name, on_host(folder), ("--proxy", f"127.0.0.1:{port}", "--at", address)))
-        yield ways
+def npm(image: str, interpreter: Interpreter, background: Background, socket_folder: Path, pairs: int) -> None:
+    """Print how long a real `npm install` takes in a container with docker's network, and through the gateway."""
+    script = f"cd $(mktemp -d) && npm install --cache ./cache --no-audit --no-fund {' '.join(PACKAGES)}"
+    variables = {"npm_config_registry": command("npm", "config", "get", "registry")} if shutil.which("npm") else {}
+
+    def seconds(container: str, more: dict[str, str]) -> float:
+        words = [word for name, value in {**variables, **more}.items() for word in ("-e", f"{name}={value}")]
+        began = time.perf_counter()
+        command("docker", "exec", *words, container, "bash", "-c", script)
+        return time.perf_counter() - began
+
+    gateway = Gateway(make_policy("full"), proxies=host_proxies(os.environ))
+    background.wait(gateway.start(socket_folder / SOCKET_NAME))
+    try:
+        with Docker(image) as docker:
+            direct, closed = docker.open("sleep", "infinity"), docker.closed(socket_folder, interpreter)
+            background.wait(asyncio.wait_for(gateway.reached.wait(), 30))
+            took = [(seconds(direct, {}), seconds(closed, proxy_variables())) for _ in range(pairs)]
+    finally:
+        background.wait(gateway.close())
+    one, other = (statistics.median(pair[side] for pair in took) for side in (0, 1))
+    ratio = statistics.median(through / straight for straight, through in took)
+    print(f"npm install {' '.join(PACKAGES)}: direct {one:.1f} s, relay {other:.1f} s  x {ratio:.2f}")
 
 
 def wait_for(port: int) -> None:
@@ -245,11 +250,17 @@ def wait_for(port: int) -> None:
     raise SystemExit(f"nobody listens on port {port}")
 
 
+def memory() -> float:
+    """The most memory this process, in which the gateway runs, has had so far, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 def main() -> None:
     """Run and print."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--runs", type=int, default=5)
     options.add_argument("--size", type=int, default=512, help="MB of one transfer")
+    options.add_argument("--npm", type=int, default=0, metavar="PAIRS", help="time `npm install` both ways")
     options.add_argument("--image", default="fumehood/base:bookworm")
     options.add_argument("--interpreter", choices=("python3", "perl"), default="python3")
     chosen = options.parse_args()
@@ -260,6 +271,7 @@ def main() -> None:
         authority = load_authority(folder / "ca")
         servers = load_authority(folder / "servers")
         (folder / "server.pem").write_bytes(servers.leaf(SERVER))
+        (folder / "servers.pem").write_bytes(servers.certificate)
         (folder / "trusted.pem").write_bytes(servers.certificate + authority.certificate)
         socket_folder = folder / "socket"
         place = (
@@ -287,15 +299,20 @@ def main() -> None:
             with place as (address, (direct, relay)):
                 addresses.append(address)
                 background.wait(asyncio.wait_for(inside.reached.wait(), 30))
+                before = memory()
                 measure([direct, *relay.judged(inside)], background, chosen.runs, chosen.size)
-                with peers(folder, address) as others:
-                    host = Way("host direct", on_host(folder), ("--at", address))
-                    ours = Way("host gateway", on_host(folder), ("--proxy", f"127.0.0.1:{port}")).judged(beside)
+                print(f"memory of the gateway's process: {before:.0f} MB, at most {memory():.0f} MB meanwhile")
+                with peers(folder / "ca" / "authority.pem", folder / "servers.pem") as ports:
+                    at, run = ("--at", address), on_host(folder)
+                    ours = Way("host gateway", run, ("--proxy", f"127.0.0.1:{port}")).judged(beside)
+                    others = [Way(name, run, ("--proxy", f"127.0.0.1:{p}", *at)) for name, p in ports.items()]
                     if others:
-                        measure([host, *ours, *others], background, chosen.runs, chosen.size)
+                        measure([Way("host direct", run, at), *ours, *others], background, chosen.runs, chosen.size)
         finally:
             background.wait(inside.close())
             background.wait(beside.close())
+        if chosen.npm and docker:
+            npm(chosen.image, chosen.interpreter, background, socket_folder, chosen.npm)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from engine.containers import images
 from engine.containers.container import Container, create
@@ -19,6 +19,7 @@ from engine.tasks.journal import Journal, read_all
 from engine.tasks.outlet import outlet
 from engine.tasks.recorder import Recorder
 from engine.tasks.spec import TaskSpec, new_id
+from engine.tasks.stop import Order
 from engine.tasks.work import Work
 from tests.docker.conftest import BASE_IMAGE, environment
 
@@ -34,9 +35,8 @@ def laboratory(folder: Path) -> Iterator[tuple[Work, Container]]:
     loaded = load(path)
     spec = TaskSpec(new_id(), str(path), "go", "command", "", 1, time.time())
     journal = Journal(spec.folder)
-    # Nobody can ask this work to stop.
-    never = cast(Any, None)
-    source = Source.of(loaded)
+    # Nobody asks this work to stop.
+    never, source = Order(), Source.of(loaded)
     work = Work(spec.id, spec.folder, spec.branch, loaded, source, Recorder(spec.folder, journal), connect(), never, {})
     image = images.find(work.api, BASE_IMAGE)
     assert image, f"{BASE_IMAGE} is not there: fumehood image bootstrap"

@@ -26,7 +26,7 @@ getent hosts example.org || echo no name
 def test_the_agent_has_loopback_only(lab: Lab) -> None:
     state = lab.task(lab.project("offline", environment(command=LOOK)))
     assert lab.output(state["id"], "agent").split("\n") == ["0", "lo", "0", "no name", ""]
-    assert state["network"] == {"mode": "off", "proven": True, "allowed": 0, "denied": 0}
+    assert state["network"] == {"mode": "off", "proven": True, "lost": False, "allowed": 0, "denied": 0}
 
 
 @pytest.fixture

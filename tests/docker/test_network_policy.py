@@ -120,23 +120,63 @@ curl -s -m 5 -x http://127.0.0.1:3128 http://refused.invalid/ || echo no answer
     assert any(e["type"] == "run.started" for e in lab.events(task)) == (phase == "agent")
 
 
-def test_without_its_relay_a_task_has_no_network(lab: Lab) -> None:
-    project = lab.project(
-        "killed",
-        environment(command="echo up; sleep 3; curl -s -m 3 http://example.org/ || echo nothing", more=REGISTRIES),
-    )
-    task = start(lab, project)
+def test_a_killed_relay_is_replaced_under_the_same_policy(lab: Lab) -> None:
+    command = """
+curl -s -o /dev/null -w '%{http_code}\n' http://refused.test/
+until [ -e /tmp/go ]; do sleep 0.05; done
+curl -s -o /dev/null -w '%{http_code} %header{x-proxy-error}\n' http://refused.test/
+python3 -m pip download -q --no-deps -d /tmp/p iniconfig && echo pip works
+"""
+    task = start(lab, lab.project("killed", environment("true", command=command, more=REGISTRIES)))
     wait_for(lab, task, "command.output")
-    relays = lab.containers(task)
-    for container in relays:
-        role = subprocess.run(
-            ["docker", "inspect", "-f", '{{index .Config.Labels "fumehood.role"}} {{.HostConfig.NetworkMode}}', container],
-            check=True, capture_output=True, text=True,
-        ).stdout.split()  # fmt: skip
-        assert role[1] == "none" or role[1].startswith("container:")
-        if role[0] == "relay":
-            subprocess.run(["docker", "kill", container], check=True, capture_output=True)
-    began = time.monotonic()
-    wait_for(lab, task, "task.status", seconds=30, status="ready")
-    assert time.monotonic() - began < 30
-    assert "nothing" in lab.output(task, "agent")
+    kill_relay(task)
+    wait_for(lab, task, "network.restored")
+    subprocess.run(["docker", "exec", containers(task)["task"], "touch", "/tmp/go"], check=True)
+    wait_for(lab, task, "task.status", status="ready")
+    assert lab.output(task, "agent").splitlines() == ["403", "403 blocked-by-allowlist", "pip works"]
+    assert lab.json("status", task)["network"]["lost"] is False
+    assert "network lost: the relay container ended" in lab.run("logs", task).stdout
+    assert lab.containers(task) == []
+
+
+def test_a_task_whose_relays_are_killed_again_and_again_has_no_network_and_says_so(lab: Lab) -> None:
+    command = "echo up; until [ -e /tmp/go ]; do sleep 0.05; done; curl -s http://refused.test/ || echo nothing"
+    task = start(lab, lab.project("lost", environment("true", command=command, more=REGISTRIES)))
+    wait_for(lab, task, "command.output")
+    for times in range(1, 4):
+        kill_relay(task)
+        wait_for_count(lab, task, "network.restored", times)
+    kill_relay(task)
+    wait_for_count(lab, task, "network.lost", 5)
+    assert lab.json("status", task)["network"]["lost"] is True
+    assert "network lost" in lab.run("status", task).stdout
+    subprocess.run(["docker", "exec", containers(task)["task"], "touch", "/tmp/go"], check=True)
+    wait_for(lab, task, "task.status", status="ready")
+    assert lab.output(task, "agent").split() == ["up", "nothing"]
+    lost = [event["reason"] for event in lab.events(task) if event["type"] == "network.lost"]
+    assert lost == ["the relay container ended"] * 4 + ["its relay ended 4 times; it stays lost in this phase"]
+    assert lab.containers(task) == []
+
+
+def containers(task: str) -> dict[str, str]:
+    """The containers of a task that run, by their role; none has a network of its own."""
+    found = {}
+    form = '{{index .Config.Labels "fumehood.role"}} {{.HostConfig.NetworkMode}}'
+    argv = ["docker", "ps", "-q", "--filter", f"label=fumehood.task={task}"]
+    for container in subprocess.run(argv, check=True, capture_output=True, text=True).stdout.split():
+        inspect = ["docker", "inspect", "-f", form, container]
+        role, network = subprocess.run(inspect, check=True, capture_output=True, text=True).stdout.split()
+        assert network == "none" or network.startswith("container:")
+        found[role] = container
+    return found
+
+
+def kill_relay(task: str) -> None:
+    subprocess.run(["docker", "kill", containers(task)["relay"]], check=True, capture_output=True)
+
+
+def wait_for_count(lab: Lab, task: str, kind: str, count: int) -> None:
+    """Until the task's journal has so many such events."""
+    deadline = time.monotonic() + 60
+    while sum(event["type"] == kind for event in lab.events(task)) < count:
+        assert time.monotonic() < deadline, lab.events(task)[-3:]

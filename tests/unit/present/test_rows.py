@@ -10,9 +10,10 @@ from rich.style import Style
 
 from engine.errors import EngineError
 from engine.tasks import events as ev
-from engine.tasks.model import fold
+from engine.tasks.model import TaskState, fold
 from tui.live.line_index import Line
 from tui.present import actions, blocks, cache, pacing, task, theme, words
+from tui.present.plain import PlainLog
 from tui.present.row import Row, paint, row, wrap
 from tui.present.story import Command, Story, Text
 from tui.screens.help import help_rows
@@ -168,3 +169,21 @@ def test_pace() -> None:
     assert pace.due("x", 1000.0)
     assert not pace.due("x", 1000.0)
     assert pace.due("y", 1000.0)
+
+
+def test_a_lost_network_is_told_where_a_task_is_shown() -> None:
+    story, state, plain = Story(), TaskState("t"), PlainLog(colour=False)
+    proven = ev.NetworkProven(mode="limited", ok=True)
+    lost = ev.NetworkLost(phase="agent", reason="the relay\x1b[2J ended")
+    for event in (proven, lost):
+        state.apply(event)
+        story.apply(event)
+    (told,) = (block for block in story.blocks if isinstance(block, Text))
+    assert (told.kind, told.text) == ("error", "network lost: the relay\x1b[2J ended")
+    assert list(plain.lines(lost)) == ["✗ network lost: the relay␛[2J ended"]
+    assert ("network lost", "bad") in task.facts(state, 1)
+    state.apply(ev.NetworkRestored(phase="agent"))
+    assert ("network lost", "bad") not in task.facts(state, 1)
+    state.apply(lost)
+    state.apply(proven)
+    assert not state.network_lost
