@@ -1,6 +1,6 @@
-"""`python -m engine.network --policy FILE --port N`: a gateway alone on 127.0.0.1, one JSON line a request.
+"""`python -m engine.network --policy FILE --port N|--socket PATH`: a gateway alone, one JSON line a request.
 
-FILE is TOML: `mode`, `allow`, `deny`, `methods`, `inspect`. Port 0 is a free one, which is printed. A policy with
+FILE is TOML: `mode`, `allow`, `deny`, `methods`, `inspect`. The port is one of 127.0.0.1; 0 is a free one, which is printed. A policy with
 `inspect = true` needs `--ca FOLDER`, where a certificate authority is kept, or made; programs have to trust the
 certificate in it. The proxies of this host's environment are used.
 """
@@ -58,11 +58,11 @@ def load_policy(path: Path) -> Policy:
     )
 
 
-async def serve(policy: Policy, *, port: int, authority: Authority | None = None) -> None:
-    """Run a gateway until SIGINT or SIGTERM."""
+async def serve(policy: Policy, listener: socket.socket, *, authority: Authority | None = None) -> None:
+    """Run a gateway on `listener` until SIGINT or SIGTERM."""
     gateway = Gateway(policy, on_request=_print, authority=authority, proxies=host_proxies(os.environ))
-    listener = _loopback(port)
-    print(json.dumps({"listening": listener.getsockname()[1]}), flush=True)
+    address = listener.getsockname()
+    print(json.dumps({"listening": address if isinstance(address, str) else address[1]}), flush=True)
     await gateway.start_on(listener)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -86,6 +86,19 @@ def _loopback(port: int) -> socket.socket:
         raise NetworkError(f"cannot listen on 127.0.0.1:{port}: {fault.strerror}", "choose another port") from None
 
 
+def _unix(path: Path) -> socket.socket:
+    """A socket that only this user can connect to."""
+    listener = socket.socket(socket.AF_UNIX)
+    try:
+        listener.bind(str(path))
+        path.chmod(0o600)
+        listener.listen(_BACKLOG)
+    except OSError as fault:
+        listener.close()
+        raise NetworkError(f"cannot listen on {path}: {fault.strerror or fault}", "choose another path") from None
+    return listener
+
+
 def _print(record: RequestRecord) -> None:
     print(json.dumps(asdict(record)), flush=True)
 
@@ -95,13 +108,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m engine.network", description=__doc__)
     parser.add_argument("--policy", type=Path, required=True, help="TOML file with mode, allow, deny, methods, inspect")
     parser.add_argument("--ca", type=Path, help="folder of the certificate authority, for a policy that inspects")
-    parser.add_argument("--port", type=int, required=True, help="port of 127.0.0.1 to listen on, 0 for a free one")
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--port", type=int, help="port of 127.0.0.1 to listen on, 0 for a free one")
+    where.add_argument("--socket", type=Path, metavar="PATH", help="unix socket to listen on")
     options = parser.parse_args()
     try:
         policy, authority = load_policy(options.policy), _authority(options.ca)
         if policy.inspect and authority is None:
             raise UsageError("a policy with inspect needs a certificate authority", "add --ca FOLDER")
-        asyncio.run(serve(policy, port=options.port, authority=authority))
+        listener = _unix(options.socket) if options.socket else _loopback(options.port)
+        try:
+            asyncio.run(serve(policy, listener, authority=authority))
+        finally:
+            if options.socket:
+                options.socket.unlink(missing_ok=True)
     except EngineError as fault:
         print(f"error: {fault}", file=sys.stderr)
         return fault.exit_code

@@ -18,20 +18,25 @@ from engine.network.__main__ import load_policy
 ROOT = Path(__file__).parents[3]
 
 
-def test_it_serves_and_prints_a_line_a_request(tmp_path: Path) -> None:
+@pytest.mark.parametrize("where", ["--port", "--socket"])
+def test_it_serves_and_prints_a_line_a_request(tmp_path: Path, where: str) -> None:
     policy = tmp_path / "policy.toml"
     policy.write_text('mode = "limited"\nallow = ["x.org"]\n')
-    command = [sys.executable, "-m", "engine.network", "--policy", str(policy), "--port", "0"]
+    command = [sys.executable, "-m", "engine.network", "--policy", str(policy)]
+    command += ["--port", "0"] if where == "--port" else ["--socket", str(tmp_path / "socket")]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        port = json.loads(process.stdout.readline())["listening"]
-        with socket.create_connection(("127.0.0.1", port)) as client:
+        told = json.loads(process.stdout.readline())["listening"]
+        family, address = (socket.AF_INET, ("127.0.0.1", told)) if where == "--port" else (socket.AF_UNIX, told)
+        with socket.socket(family) as client:
+            client.connect(address)
             client.sendall(b"CONNECT evil.test:443 HTTP/1.1\r\nHost: evil.test\r\n\r\n")
             assert client.recv(65536).startswith(b"HTTP/1.1 403")
         record = json.loads(process.stdout.readline())
         assert (record["host"], record["decision"]) == ("evil.test", "denied")
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
+    assert not (tmp_path / "socket").exists()
 
 
 @pytest.mark.parametrize(
