@@ -117,11 +117,9 @@ class Bench:
         from engine.agents import agent as agent_named
         from engine.agents import agent_settings
         from engine.containers.endpoint import connect
-        from engine.tasks import detach, starter
         from engine.tasks import events as ev
         from engine.tasks.journal import Journal
         from engine.tasks.spec import TaskSpec, new_id
-        from engine.tasks.supervisor import supervise
 
         agent = agent or environment.agent.use
         missing = agent_named(agent).check(agent_settings(environment), environment.directory)
@@ -151,13 +149,33 @@ class Bench:
         )
         journal.append(ev.TaskStatus(status="pending"))
         journal.close()
-        if starter.ask(spec.folder):
-            return spec.id
-        if fork:
-            detach.fork(lambda: supervise(spec.folder, environment))
-        else:
-            detach.spawn(spec.folder)
+        _detach(spec.folder, environment, fork=fork)
         return spec.id
+
+    def follow_up(self, reference: str, prompt: str, *, attempt: int = 1, fork: bool = False) -> str:
+        """Ask the agent of a task that has ended for more, in the state it left (SPEC T5); returns the task's id.
+
+        Raises:
+            UsageError: the task still works, has no such attempt, or the prompt is empty.
+            DockerUnavailable: no container engine answers.
+        """
+        from engine.containers.endpoint import connect
+        from engine.tasks import events as ev
+        from engine.tasks import turns
+        from engine.tasks.journal import Journal
+        from engine.tasks.spec import CANCEL
+
+        state = self.task(reference)
+        folder = self.folder(state.id)
+        connect()
+        turns.ask(folder, state, prompt, attempt)
+        # What ended the turn before does not end this one.
+        (folder / CANCEL).unlink(missing_ok=True)
+        journal = Journal(folder)
+        journal.append(ev.TaskStatus(status="pending"))
+        journal.close()
+        _detach(folder, None, fork=fork)
+        return state.id
 
     def tasks(self) -> list[TaskState]:
         """The state of every task, newest first, from the journals alone."""
@@ -514,6 +532,19 @@ class Bench:
         from engine.containers.bootstrap import bootstrap
 
         return bootstrap(progress, suite=suite, extra_packages=packages)
+
+
+def _detach(folder: Path, environment: Environment | None, *, fork: bool) -> None:
+    """Give the task in `folder` a supervisor, in the quickest way there is."""
+    from engine.tasks import detach, starter
+    from engine.tasks.supervisor import supervise
+
+    if starter.ask(folder):
+        return
+    if fork:
+        detach.fork(lambda: supervise(folder, environment))
+    else:
+        detach.spawn(folder)
 
 
 def _refuse_unsupported(environment: Environment) -> None:

@@ -79,6 +79,29 @@ def bring(shell: Shell, git_dir: Path, workspace: str, have: str, want: str, aft
             bundle.unlink()
 
 
+def restore(shell: Shell, results: Path, workspace: str, *, base: str, result: str, head: str, folder: Path) -> None:
+    """Let a container that has commit `base` be as an agent left another one (SPEC T5).
+
+    Args:
+        results: the repository with the task's results (`engine.repository.out`).
+        result: the commit with the files as they were; `head`: the agent's own last commit, or `base`.
+        folder: where the bundle lies meanwhile.
+
+    Raises:
+        RepositoryError: as `checkout`, or the result is not there.
+    """
+    bundle = thin_bundle(results, base, result, folder)
+    try:
+        if bundle:
+            shell.put(_BUNDLE, bundle)
+        text = f"{script('checkout').rstrip()} || exit 1\n{script('restore')}"
+        done = shell.bash(text, workspace, result, _BUNDLE if bundle else "", head, base)
+        _succeed(done, f"cannot bring back the result {result[:12]}")
+    finally:
+        if bundle:
+            bundle.unlink()
+
+
 def record_leftovers(shell: Shell, workspace: str, *, timeout: float = 600.0) -> None:
     """Record what differs from HEAD, so that `collect` does not take it for the agent's work.
 

@@ -80,8 +80,10 @@ class Results:
         self.mirror = mirror
         self.git_dir = state_dir() / "results" / f"{mirror.slug}.git"
 
-    def receive(self, bundle: Path, *, task: str, attempt: int, base: str) -> Result:
+    def receive(self, bundle: Path, *, task: str, attempt: int, base: str, turn: int = 1) -> Result:
         """Take a bundle that `collect` wrote; kept as refs/tasks/TASK/ATTEMPT, its base as refs/tasks/TASK/base.
+
+        The result of each turn is kept as well, as refs/tasks/TASK/turns/ATTEMPT-TURN.
 
         Raises:
             RepositoryError: `result refused: …` when an object or a path is not acceptable (SECURITY-CASES G04).
@@ -101,6 +103,7 @@ class Results:
             self._git("update-ref", f"{name}/base", base)
             sha = self._on_base(sha, base)
             self._git("update-ref", f"{name}/{attempt}", sha)
+            self._git("update-ref", f"{name}/turns/{attempt}-{turn}", sha)
         commits = self._commits(base, refs.get("refs/heads/agent", base))
         return Result(sha, self._git("rev-parse", f"{sha}^{{tree}}"), commits)
 

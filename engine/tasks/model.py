@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from engine.tasks import events as ev
 
@@ -50,6 +50,19 @@ class AttemptState:
 
 
 @dataclass(slots=True)
+class TurnState:
+    """One prompt of the task, and what came of it in the attempt it went to (all of them, for the first)."""
+
+    number: int
+    prompt: str
+    attempt: int
+    status: str = "in_progress"
+    answer: str = ""
+    result_sha: str = ""
+    diff: DiffSize = field(default_factory=DiffSize)
+
+
+@dataclass(slots=True)
 class Failure:
     """What ended a task that did not reach its result."""
 
@@ -83,6 +96,7 @@ class TaskState:
     cache: ev.CacheDecision | None = None
     phases: list[PhaseState] = field(default_factory=list)
     attempts: list[AttemptState] = field(default_factory=list)
+    turns: list[TurnState] = field(default_factory=list)
     network_mode: str = ""
     network_proven: bool | None = None
     network_allowed: int = 0
@@ -170,6 +184,8 @@ class TaskState:
         match event:
             case ev.RunStarted():
                 attempt.status, attempt.session, attempt.turns = "in_progress", event.session, event.turn
+                if len(self.turns) < event.turn:
+                    self.turns.append(TurnState(event.turn, event.prompt, event.run))
             case ev.NetworkLost() | ev.NetworkRestored():
                 attempt.network_lost = isinstance(event, ev.NetworkLost)
             case ev.CommandStarted(phase="agent"):
@@ -178,11 +194,19 @@ class TaskState:
                 attempt.status, attempt.answer = _RUN_STATUS[event.status], event.answer
                 attempt.reason, attempt.exit_code = event.reason, event.exit_code
                 attempt.session = event.session
+                if turn := self._turn(event.run):
+                    turn.status, turn.answer = attempt.status, event.answer
             case ev.DiffReady():
                 attempt.diff = DiffSize(event.files_changed, event.lines_added, event.lines_removed)
                 attempt.result_sha, attempt.commits = event.result_sha, event.commits
+                if turn := self._turn(event.run):
+                    turn.result_sha, turn.diff = event.result_sha, attempt.diff
             case _:
                 pass
+
+    def _turn(self, run: int) -> TurnState | None:
+        """The last turn, when it is of this attempt."""
+        return self.turns[-1] if self.turns and self.turns[-1].attempt == run else None
 
 
 def fold(task_id: str, journal: Iterable[ev.AnyEvent]) -> TaskState:
@@ -229,6 +253,7 @@ def status_json(state: TaskState, *, answers: bool = True) -> dict[str, object]:
             for phase in state.phases
         ],
         "attempts": [_attempt_json(a, answers) for a in state.attempts],
+        "turns": [_turn_json(turn, answers) for turn in state.turns],
         "network": {
             "mode": state.network_mode,
             "proven": state.network_proven,
@@ -245,6 +270,18 @@ def status_json(state: TaskState, *, answers: bool = True) -> dict[str, object]:
             "tail": state.error.tail,
             "hint": state.error.hint,
         },
+    }
+
+
+def _turn_json(turn: TurnState, answers: bool) -> dict[str, object]:
+    answer = {"answer": turn.answer} if answers else {}
+    return {
+        "number": turn.number,
+        "attempt": turn.attempt,
+        "prompt": turn.prompt,
+        "status": turn.status,
+        **answer,
+        "diff": asdict(turn.diff),
     }
 
 

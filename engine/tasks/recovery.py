@@ -12,13 +12,13 @@ from engine.tasks.journal import Journal
 from engine.tasks.model import TaskState
 from engine.tasks.spec import LOCK
 
-# How long after its creation a task may be without a supervisor: the time to start one.
+# How long after it was asked for a task may be without a supervisor: the time to start one.
 _START_SECONDS = 15.0
 
 
 def abandoned(folder: Path, state: TaskState) -> bool:
     """Whether an unfinished task has no supervisor any more."""
-    if state.finished or (time.time() - state.created_at < _START_SECONDS and state.status == "pending"):
+    if state.finished or (time.time() - state.updated_at < _START_SECONDS and state.status == "pending"):
         return False
     return not Lock(folder / LOCK).held_elsewhere()
 

@@ -19,6 +19,10 @@ _EXEC_EXAMPLES = """examples:
   fumehood exec --env web --branch feature/login --wait "make the login test pass"
   echo "bump httpx" | fumehood exec --env ./fumehood.toml -"""
 
+_FOLLOW_UP_EXAMPLES = """examples:
+  fumehood follow-up k3m9xq "now update the changelog"
+  fumehood follow-up k3m9xq --attempt 2 --wait - < comments.md"""
+
 _CHECK_EXAMPLES = """examples:
   fumehood network check --env web x.org api.example.org:8443
   fumehood network check --phase setup x.org"""
@@ -95,6 +99,12 @@ def _task_verbs(verbs: Verbs) -> None:
     verb.add_argument("task", metavar="TASK")
     verb.add_argument("--attempt", type=int, default=1, metavar="N", help="the diff of attempt N (default 1)")
     verb.add_argument("--stat", action="store_true", help="only file names and numbers of lines")
+
+    verb = _verb(verbs, "follow-up", "tasks:follow_up", "ask the agent of an ended task for more", _FOLLOW_UP_EXAMPLES)
+    verb.add_argument("task", metavar="TASK")
+    verb.add_argument("prompt", metavar="PROMPT", help="what the agent is to do now; - reads it from standard input")
+    verb.add_argument("--attempt", type=int, default=1, metavar="N", help="go on from attempt N (default 1)")
+    verb.add_argument("--wait", action="store_true", help="show the log until the task has ended")
 
     verb = _verb(verbs, "apply", "tasks:apply", "apply a task's diff to the local checkout")
     verb.add_argument("task", metavar="TASK")

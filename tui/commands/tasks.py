@@ -37,10 +37,23 @@ def exec_(options: argparse.Namespace) -> int:
     return wait(bench, task, quiet=options.json) if options.wait else 0
 
 
-def wait(bench: Bench, task: str, *, quiet: bool = False) -> int:
-    """Show a task's log until its end; 0 completed, 1 failed, 130 cancelled or left with ctrl-c."""
+def follow_up(options: argparse.Namespace) -> int:
+    """Ask the agent of an ended task for more; with --wait show the log of it until it has ended."""
+    bench = Bench()
+    prompt = sys.stdin.read() if options.prompt == "-" else options.prompt
+    seen = bench.task(options.task).last_seq
+    task = bench.follow_up(options.task, prompt, attempt=options.attempt, fork=options.alone)
+    if options.json and not options.wait:
+        print_json({"v": 1, "id": task})
+    elif not options.json:
+        print(task, flush=True)
+    return wait(bench, task, quiet=options.json, after=seen) if options.wait else 0
+
+
+def wait(bench: Bench, task: str, *, quiet: bool = False, after: int = 0) -> int:
+    """Show a task's log, after event number `after`, until its end; 0 completed, 1 failed, 130 cancelled or left with ctrl-c."""
     try:
-        _show(bench, task, follow=True, quiet=quiet)
+        _show(bench, task, follow=True, quiet=quiet, after=after)
     except KeyboardInterrupt:
         progress(f"\nthe task goes on: fumehood logs -f {task}")
         return 130
@@ -54,12 +67,12 @@ def wait(bench: Bench, task: str, *, quiet: bool = False) -> int:
     return {"ready": 0, "applied": 0, "cancelled": 130}.get(state.status, 1)
 
 
-def _show(bench: Bench, task: str, *, follow: bool, quiet: bool = False) -> None:
+def _show(bench: Bench, task: str, *, follow: bool, quiet: bool = False, after: int = 0) -> None:
     from tui.present.plain import PlainLog, colour_wanted
 
     log = PlainLog(colour=colour_wanted())
     for event in bench.events(task, follow=follow):
-        if not quiet:
+        if not quiet and event.seq > after:
             for line in log.lines(event):
                 print(line)
             sys.stdout.flush()
