@@ -552,7 +552,6 @@ def _refuse_unsupported(environment: Environment) -> None:
     unsupported = {
         "setup.auto": environment.setup.auto,
         "image.build": bool(environment.image.build),
-        "start.script": bool(environment.start.script.strip()),
         "versions": bool(environment.versions),
     }
     named = [key for key, used in unsupported.items() if used]

@@ -92,14 +92,14 @@ async def _drive(
         if not work.done() and (late or stop.is_set()):
             work.cancel()
             await asyncio.wait({work})
-            recorder.close_commands(run, "killed" if stop.is_set() else "timeout")
+            recorder.close_agent_commands(run, "killed" if stop.is_set() else "timeout")
             if stop.is_set():
                 raise Cancelled("the task was cancelled")
             return Ended("failed", reason=f"stopped at its time limit of {time_limit:g} s"), True
     if stop.is_set():
-        recorder.close_commands(run, "killed")
+        recorder.close_agent_commands(run, "killed")
         raise Cancelled("the task was cancelled")
-    recorder.close_commands(run, "lost")
+    recorder.close_agent_commands(run, "lost")
     return work.result(), False
 
 

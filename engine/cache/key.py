@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from engine.secrets.secret import Secret
 
 # Raised when what a snapshot contains changes its meaning; older snapshots are then misses.
-FORMAT = "3"
+FORMAT = "4"
 _LINES_KEPT = 2000
 
 

@@ -1,6 +1,7 @@
 """`python -m engine.network --policy FILE --port N|--socket PATH`: a gateway alone, one JSON line a request.
 
-FILE is TOML: `mode`, `allow`, `deny`, `methods`, `inspect`. The port is one of 127.0.0.1; 0 is a free one, which is printed. A policy with
+FILE is TOML: `mode`, `allow`, `deny`, `methods`, `inspect`. The port is one of 127.0.0.1; 0 is a free one, which is
+printed. A policy with
 `inspect = true` needs `--ca FOLDER`, where a certificate authority is kept, or made; programs have to trust the
 certificate in it. The proxies of this host's environment are used.
 """

@@ -186,6 +186,8 @@ class Mirror:
             self._transfer(temporary, head, limits)
             if not hostgit.run("for-each-ref", "--count=1", git_dir=temporary).out:
                 raise self._empty()
+            # Mounted, it is read by the container's user; on the host its folder keeps others out.
+            temporary.chmod(0o755)
             temporary.rename(self.git_dir)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -270,9 +272,12 @@ class Mirror:
 
 
 def create_bare(git_dir: Path, object_format: str) -> None:
-    """Make an empty bare repository that never collects garbage on its own."""
+    """Make an empty bare repository that never collects garbage on its own.
+
+    What is in it can be read by every user who gets as far, whatever the umask: a container's user is any number.
+    """
     kind = f"--object-format={object_format}"
-    done = hostgit.run("init", "--quiet", "--bare", "--template=", kind, "--", str(git_dir))
+    done = hostgit.run("init", "--quiet", "--bare", "--shared=0644", "--template=", kind, "--", str(git_dir))
     if done.exit_code:
         raise RepositoryError(f"cannot make the repository {git_dir}: {done.reason}")
     settings = "[gc]\n\tauto = 0\n[maintenance]\n\tauto = false\n[core]\n\tlogAllRefUpdates = false\n"

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -62,8 +62,7 @@ def attempt(work: Work, spec: TaskSpec, base: Base, container: Container, run: i
             leftovers = record.result()
         if maintenance(work, base, container, run):
             leftovers = container.get(into.LEFTOVERS)
-        skipped(work.recorder, "start", "no start script", run)
-        ended = _agent(work, spec, container, agent, run)
+        ended = _turn(work, spec, container, agent, run)
         try:
             _collect(work, spec, container, leftovers, run)
         except PhaseFailed:
@@ -113,38 +112,63 @@ def _prove(work: Work, report: str, run: int) -> None:
         )
 
 
-def _agent(work: Work, spec: TaskSpec, container: Container, agent: Agent, run: int) -> Ended:
-    """Let the agent work within its network policy; its end is journalled once, whatever happens."""
+def _turn(work: Work, spec: TaskSpec, container: Container, agent: Agent, run: int) -> Ended:
+    """Start the services, let the agent work beside them, both within the agent's network policy (SPEC T2)."""
+    has_services = bool(work.environment.start.script.strip())
+    with ExitStack() as beside:
+        network: AbstractContextManager[Mapping[str, str]] = _agent_network(work, container, run)
+        if has_services:
+            from engine.tasks.services import services
+
+            with phase(work.recorder, "start", run):
+                # They live on beside the agent: nothing is open to them that is not open to it.
+                variables = beside.enter_context(network)
+                beside.enter_context(services(work, container, variables, run))
+            network = nullcontext(variables)
+        else:
+            skipped(work.recorder, "start", "no start script", run)
+        with phase(work.recorder, "agent", run), network as variables:
+            ended, restart = _agent(work, spec, container, agent, variables, run)
+    # Services would go on changing files while they are collected.
+    if restart or has_services:
+        container.restart()
+    return ended
+
+
+def _agent(
+    work: Work, spec: TaskSpec, container: Container, agent: Agent, variables: Mapping[str, str], run: int
+) -> tuple[Ended, bool]:
+    """Let the agent work; its end is journalled once, whatever happens.
+
+    Returns how it ended, and whether what it left running has to be ended.
+    """
     from engine.agents.base import Ended, Job
     from engine.agents.drive import ContainerTerminal, drive
 
+    started = time.monotonic()
+    where = agent.capabilities.where
+    work.recorder.emit(ev.RunStarted(agent=agent.name, prompt=spec.prompt, where=where, run=run))
+    job = Job(
+        prompt=spec.prompt,
+        workdir=work.workdir,
+        terminal=ContainerTerminal(container, work.stop.event, variables),
+        home=work.folder / "agent",
+        environment_dir=work.environment.directory,
+        settings=agent_settings(work.environment),
+    )
     limit = work.environment.agent.timeout
-    with phase(work.recorder, "agent", run), _agent_network(work, container, run) as variables:
-        started = time.monotonic()
-        where = agent.capabilities.where
-        work.recorder.emit(ev.RunStarted(agent=agent.name, prompt=spec.prompt, where=where, run=run))
-        job = Job(
-            prompt=spec.prompt,
-            workdir=work.workdir,
-            terminal=ContainerTerminal(container, work.stop.event, variables),
-            home=work.folder / "agent",
-            environment_dir=work.environment.directory,
-            settings=agent_settings(work.environment),
-        )
-        ended, limited = Ended("failed", reason="the container went away"), False
-        try:
-            ended, limited = drive(agent, job, work.recorder, run=run, time_limit=limit, stop=work.stop.event)
-            exhausted, told = limits_hit(work, container)
-            if told and ended.status == "failed":
-                ended = msgspec.structs.replace(ended, reason=f"{ended.reason}; {told}")
-            elif told:
-                work.recorder.emit(ev.Notice(level="warning", text=told, run=run))
-        finally:
-            _finished(work, ended, limited, run, time.monotonic() - started)
-        if limited or exhausted.forks:
-            # What still runs has had its time, or leaves no process for what comes next.
-            container.restart()
-    return ended
+    ended, limited = Ended("failed", reason="the container went away"), False
+    try:
+        ended, limited = drive(agent, job, work.recorder, run=run, time_limit=limit, stop=work.stop.event)
+        exhausted, told = limits_hit(work, container)
+        if told and ended.status == "failed":
+            ended = msgspec.structs.replace(ended, reason=f"{ended.reason}; {told}")
+        elif told:
+            work.recorder.emit(ev.Notice(level="warning", text=told, run=run))
+    finally:
+        _finished(work, ended, limited, run, time.monotonic() - started)
+    # What still runs has had its time, or leaves no process for what comes next.
+    return ended, limited or bool(exhausted.forks)
 
 
 @contextmanager

@@ -70,7 +70,9 @@ def outlet(work: Work, container: Container, phase: ev.Phase, policy: Policy, *,
 
     def record(request: RequestRecord) -> None:
         if time.monotonic() - request.seconds >= way_out.counted_from:
-            work.recorder.emit(_event(request, phase, run, work.recorder.cause(run, request.seconds)))
+            cause = work.recorder.cause(run, request.seconds)
+            # Services run beside the agent: their requests are of their own phase.
+            work.recorder.emit(_event(request, work.recorder.phase_of(cause.command) or phase, run, cause))
 
     try:
         with (

@@ -19,7 +19,7 @@ from engine.state import locked
 from engine.tasks import events as ev
 from engine.tasks.recorder import phase, skipped
 from engine.tasks.scripted import run_script
-from engine.tasks.scripts import HOME
+from engine.tasks.scripts import BASHRC, BASHRC_CONTENT, HOME
 from engine.tasks.secrets import given, nothing_left_behind
 from engine.tasks.standby import Standby, take
 from engine.tasks.work import Work
@@ -150,7 +150,8 @@ def _build(work: Work, image_id: str, key: Key, decision: Explanation) -> Base:
             work.api,
             work.container_spec(image_id, "setup", 1, (Mount(checkout.mirror.git_dir, MIRROR),)),
         )
-        container.put_all({f"{HOME}/": (b"", 0o1777), "/workspace/": (b"", 0o1777)})
+        folders = dict.fromkeys((f"{HOME}/", "/workspace/"), (b"", 0o1777))
+        container.put_all({**folders, BASHRC: (BASHRC_CONTENT.encode(), 0o644)})
         container.start()
         _clone(work, container, checkout.default.sha)
     try:

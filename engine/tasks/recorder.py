@@ -62,6 +62,7 @@ class Recorder:
         self._open: dict[str, _OpenCommand] = {}
         self._agent_commands: dict[int, int] = {}
         self._causes: dict[int, Attribution] = {}
+        self._phases: dict[str, ev.Phase] = {}
         (folder / OUTPUT).mkdir(mode=0o700, exist_ok=True)
         self._commands = sum(1 for _ in (folder / OUTPUT).iterdir())
 
@@ -78,6 +79,7 @@ class Recorder:
             file = output_path(self.folder, name).open("xb", buffering=0)
             if phase == "agent":
                 self._agent_commands[run] = self.agent_commands(run) + 1
+            self._phases[name] = phase
             self._open[name] = _OpenCommand(run, time.monotonic(), file)
             self._causes.setdefault(run, Attribution()).started(name, time.monotonic())
             self.emit(ev.CommandStarted(id=name, command=command, cwd=cwd, phase=phase, run=run))
@@ -133,16 +135,22 @@ class Recorder:
                 )
             )
 
-    def close_commands(self, run: int, status: CommandStatus) -> None:
-        """End whatever command of this attempt is still open: its end was not seen."""
+    def close_agent_commands(self, run: int, status: CommandStatus) -> None:
+        """End whatever command of this attempt's agent is still open: its end was not seen."""
         with self._lock:
-            for name in [n for n, command in self._open.items() if command.run == run]:
-                self.command_finished(name, None, status)
+            open_now = [name for name, command in self._open.items() if command.run == run]
+            for name in open_now:
+                if self._phases[name] == "agent":
+                    self.command_finished(name, None, status)
 
     def cause(self, run: int, seconds_ago: float) -> Cause:
         """Which command of an attempt ran that many seconds ago (SPEC N6)."""
         with self._lock:
             return self._causes.setdefault(run, Attribution()).at(time.monotonic() - seconds_ago)
+
+    def phase_of(self, command: str) -> ev.Phase | None:
+        """The phase that a command belongs to; None when there is no such command."""
+        return self._phases.get(command)
 
     def agent_commands(self, run: int) -> int:
         """How many commands the agent of this attempt has started."""

@@ -48,12 +48,13 @@ def run_script(
         work.recorder.command_finished(name, ended.code)
     work.stop.check()
     if ended.code != 0:
-        why = f"the {phase} script did not end within {timeout:g} s"
-        if not ended.timed_out:
-            _, limits = limits_hit(work, container)
-            why = "; ".join(filter(None, (f"the {phase} script {_outcome(ended.code)}", limits)))
+        late = f"the {phase} script did not end within {timeout:g} s"
+        why = late if ended.timed_out else failure(work, container, phase, ended.code)
         raise PhaseFailed(phase, why, ended.code, work.recorder.last_lines(name))
 
 
-def _outcome(code: int | None) -> str:
-    return "was killed (exit code 137)" if code == 137 else f"failed with exit code {code}"
+def failure(work: Work, container: Container, phase: Phase, code: int | None) -> str:
+    """What a script died of that ended with this exit code, in words."""
+    outcome = "was killed (exit code 137)" if code == 137 else f"failed with exit code {code}"
+    _, limits = limits_hit(work, container)
+    return "; ".join(filter(None, (f"the {phase} script {outcome}", limits)))

@@ -5,22 +5,91 @@ from __future__ import annotations
 # Everything of ours in a container lives here; what setup leaves for later phases is in the snapshot with it.
 HOME = "/opt/fumehood"
 BASHRC = f"{HOME}/bashrc"
+_APPENDED = f"{HOME}/bashrc.appended"
 
-# Run with: the path to keep the script at, the work directory; the script comes on standard input.
-#
-# The script is a login shell of its own. What it appends to ~/.bashrc is copied to a file that BASH_ENV names,
-# so that it holds in every later shell, also when the image's .bashrc returns early for non-interactive ones.
-RUN_SCRIPT = r"""
+# The content of BASHRC, which BASH_ENV names: every bash that is not interactive reads it, login shells after their
+# profile, also when the image's .bashrc returns early for such shells. Profiles set PATH anew (Debian's does): what a
+# login shell was started with, such as the image's own ENV, is given back to it.
+BASHRC_CONTENT = rf"""
+__fumehood_path() {{
+  local -a given entries
+  local variable entry lost=
+  mapfile -d '' -t given </proc/$$/environ
+  for variable in "${{given[@]}}"; do
+    [[ $variable == PATH=* ]] && IFS=: read -r -a entries <<<"${{variable#PATH=}}"
+  done
+  for entry in "${{entries[@]}}"; do
+    [[ :$PATH: == *":$entry:"* ]] || lost+=$entry:
+  done
+  PATH=$lost$PATH
+}}
+! shopt -q login_shell || __fumehood_path
+unset -f __fumehood_path
+[ ! -e {_APPENDED} ] || . {_APPENDED}
+"""
+
+# What scripts append to ~/.bashrc is copied to a file of ours: all of it that the image's did not have.
+_REMEMBER_BASHRC = f"""
+[ -e {HOME}/bashrc.image ] || {{ [ ! -e ~/.bashrc ] || cat ~/.bashrc; }} > {HOME}/bashrc.image
+"""
+_KEEP_APPENDED = rf"""
+if [ -e ~/.bashrc ]; then
+  diff --new-line-format='%L' --old-line-format= --unchanged-line-format= \
+    {HOME}/bashrc.image ~/.bashrc > {_APPENDED}.new
+  mv -f {_APPENDED}.new {_APPENDED}
+fi
+"""
+
+# Run with: the path to keep the script at, the work directory; the script comes on standard input. It is a login shell
+# of its own.
+RUN_SCRIPT = rf"""
 cat > "$1" && chmod 755 "$1" || exit 1
-cd -- "$2" || { echo "fumehood: $2 is not there" >&2; exit 1; }
-home=/opt/fumehood rc=~/.bashrc
-[ -e "$home/bashrc.image" ] || { [ -e "$rc" ] && cat -- "$rc" || :; } > "$home/bashrc.image"
-BASH_ENV=$home/bashrc bash -l -- "$1" </dev/null
+cd -- "$2" || {{ echo "fumehood: $2 is not there" >&2; exit 1; }}
+{_REMEMBER_BASHRC}
+BASH_ENV={BASHRC} bash -l -- "$1" </dev/null
 code=$?
-[ -e "$rc" ] && diff --new-line-format='%L' --old-line-format= --unchanged-line-format= \
-  "$home/bashrc.image" "$rc" > "$home/bashrc.new"
-[ -e "$home/bashrc.new" ] && mv -f "$home/bashrc.new" "$home/bashrc"
+{_KEEP_APPENDED}
 exit $code
+"""
+
+# Run as RUN_SCRIPT, with a file for the exit code of the script, written when it exits.
+#
+# This goes on for as long as anything holds the script's output, so that what the script leaves running can write to it
+# and is read. Output and errors have a pipe each.
+RUN_SERVICES = rf"""
+{_REMEMBER_BASHRC}
+{{ {{
+  cat > "$1" && chmod 755 "$1" && cd -- "$2" && BASH_ENV={BASHRC} bash -l -- "$1" </dev/null
+  echo $? > "$3"
+}} 2>&1 >&3 3>&- | cat >&2 3>&-; }} 3>&1 | cat
+read -r code < "$3"
+exit "$code"
+"""
+
+# Run with: the command that succeeds when the services are ready, or nothing; the work directory; the last file of
+# RUN_SERVICES. Needs a login shell.
+#
+# Exits with 0 when they are ready, with the code of the start script when that is another. What each try of the command
+# prints ends with a zero byte. Without a command they are ready when the script has succeeded, or runs for a second.
+AWAIT_SERVICES = rf"""
+exec 2>&1
+set +eu
+code=
+cd -- "$2" || exit
+for ((try = 1; ; try++)); do
+  [ ! -s "$3" ] || read -r code < "$3"
+  [ "${{code:-0}}" = 0 ] || exit "$code"
+  if [ "$1" ]; then
+    (eval "$1") </dev/null
+    [ $? != 0 ] || break
+    printf '\0'
+  elif [ "$code" ] || [ "$try" -gt 10 ]; then
+    break
+  fi
+  sleep 0.1
+done
+{_KEEP_APPENDED}
+exit 0
 """
 
 # What an agent could reach, seen from inside, just before it starts (SPEC T2). One finding a line: `ok|bad TEXT`.

@@ -107,5 +107,5 @@ def test_a_replay_without_its_plan(lab: Lab) -> None:
 
 
 def test_what_this_version_cannot_do_is_refused_not_ignored(lab: Lab) -> None:
-    project = lab.project("h", environment(more='[start]\nscript = "redis-server"\n[versions]\npython = "3.12"\n'))
-    refused(run(lab, project), 2, "start.script, versions", "cannot do that yet")
+    project = lab.project("h", environment(more='[image]\nbuild = "Dockerfile"\n[versions]\npython = "3.12"\n'))
+    refused(run(lab, project), 2, "image.build, versions", "cannot do that yet")

@@ -51,7 +51,10 @@ def follow_up(options: argparse.Namespace) -> int:
 
 
 def wait(bench: Bench, task: str, *, quiet: bool = False, after: int = 0) -> int:
-    """Show a task's log, after event number `after`, until its end; 0 completed, 1 failed, 130 cancelled or left with ctrl-c."""
+    """Show a task's log, after event number `after`, until its end.
+
+    Returns 0 completed, 1 failed, 130 cancelled or left with ctrl-c.
+    """
     try:
         _show(bench, task, follow=True, quiet=quiet, after=after)
     except KeyboardInterrupt:

@@ -15,7 +15,7 @@ _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "
 
 
 class PlainLog:
-    """Turns events into lines, one command's output after its own line.
+    """Turns events into lines, a command's output after its own line, named again where several run.
 
     Args:
         colour: whether to use SGR colours; the words and glyphs say the same without them.
@@ -24,7 +24,7 @@ class PlainLog:
     def __init__(self, *, colour: bool) -> None:
         self._colour = colour
         self._partial = ""
-        self._printing = ""
+        self._shown = ""
         self._commands: dict[str, str] = {}
 
     def lines(self, event: ev.AnyEvent) -> Iterator[str]:
@@ -53,9 +53,10 @@ class PlainLog:
                 where = clean(f"{event.method} {event.host}:{event.port}")
                 yield self._paint("yellow", f"✗ network {event.decision}: {where} ({clean(event.reason)})")
             case ev.CommandStarted():
-                self._commands[event.id] = event.command
+                self._commands[event.id], self._shown = event.command, event.id
                 yield self._paint("cyan", f"$ {clean(event.command)}")
             case ev.CommandFinished():
+                yield from self._turn_to(event.id)
                 yield self._finished(event)
             case _:
                 yield from self._told(event)
@@ -100,13 +101,18 @@ class PlainLog:
         return self._paint("dim" if ok else "red", f"  exit {code}{extra} in {event.duration:.2f}s{kept}")
 
     def _output(self, event: ev.CommandOutput) -> Iterator[str]:
-        if self._printing != event.id:
-            yield from self._rest()
-            self._printing = event.id
+        yield from self._turn_to(event.id)
         *whole, self._partial = (self._partial + event.text).split("\n")
         for line in whole:
             shown = line.rstrip("\r").rpartition("\r")[2]
             yield f"  │ {clean(shown)}"
+
+    def _turn_to(self, command: str) -> Iterator[str]:
+        """Name the command that the next lines are of, when those above are of another."""
+        if self._shown != command:
+            yield from self._rest()
+            yield self._paint("dim", f"… {clean(self._commands.get(command, command))}")
+            self._shown = command
 
     def _rest(self) -> Iterator[str]:
         if self._partial:

@@ -38,8 +38,8 @@ class Command:
 
     @property
     def failed(self) -> bool:
-        """Whether it ended, and not well."""
-        return self.status not in ("running", "completed")
+        """Whether it ended, and not well; services are ended with the task, as they should."""
+        return self.status not in ("running", "completed") and (self.phase, self.status) != ("start", "killed")
 
     @property
     def shows_output(self) -> bool:

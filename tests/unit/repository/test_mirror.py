@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 import time
@@ -51,6 +52,19 @@ def test_has_branches_tags_and_head_and_nothing_else(app: Path) -> None:
     assert mirror.resolve(base).sha == base
     with pytest.raises(RepositoryError, match="no commit"):
         mirror.resolve(stashed)
+
+
+def test_containers_with_a_user_of_their_own_can_read_it(app: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        mirror = mirror_of(app)
+        commit(app, "new")
+        mirror.update()
+    finally:
+        os.umask(before)
+    for path in (mirror.git_dir, *mirror.git_dir.rglob("*")):
+        assert path.stat().st_mode & 0o077 == (0o055 if path.is_dir() else 0o044), path
+    assert mirror.folder.stat().st_mode & 0o077 == 0
 
 
 def test_follows_the_source(app: Path) -> None:
