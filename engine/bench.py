@@ -5,7 +5,7 @@ It is cheap to make: docker, git and the environment loader are imported when a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from engine.cache.decision import Explanation, Snapshot
     from engine.environment.model import Environment
     from engine.environment.problem import Problem
+    from engine.environment.trust import Review
     from engine.keeper.clients import Client
     from engine.network.check import Checked, CheckedPhase, Entry
     from engine.repository.diff import DiffStat
@@ -89,6 +90,48 @@ class Bench:
 
         return load(find(reference, self.cwd))
 
+    def write_environment(self, path: Path, data: Mapping[str, Any], *, force: bool = False) -> None:
+        """Write an environment file, which is trusted then: what the user had made here needs no question.
+
+        Raises:
+            UsageError: the file exists and `force` is not given.
+        """
+        from engine.environment.init import write
+        from engine.environment.load import load
+        from engine.environment.trust import trust
+
+        write(path, data, force=force)
+        trust(load(path))
+
+    # Trust
+
+    def review(self, environment: Environment) -> Review:
+        """What the user agrees to by trusting the environment, and whether that was done (SPEC E7)."""
+        from engine.environment.trust import review
+
+        return review(environment)
+
+    def trust(self, environment: Environment) -> None:
+        """Agree to run what the environment's file says, as long as its content stays."""
+        from engine.environment.trust import trust
+
+        trust(environment)
+
+    def editing(self, path: Path) -> Callable[[], None]:
+        """What to call when the user has edited the file: the trust in what it said goes over to what it says then."""
+        from engine.environment.load import read
+        from engine.environment.trust import trust, trusted
+
+        before = read(path)[0]
+        may_go_over = before is not None and trusted(before)
+
+        def edited() -> None:
+            after = read(path)[0]
+            if after is not None and may_go_over:
+                trust(after)
+
+        return edited
+
     # Tasks
 
     def start(
@@ -109,6 +152,7 @@ class Bench:
             fork: this process has one thread, and the supervisor may be a fork of it, which is faster.
 
         Raises:
+            Untrusted: the user has not agreed to the content of the environment's file.
             UsageError: the agent, the number of attempts or the prompt is unusable.
             DockerUnavailable: no container engine answers.
         """
@@ -117,10 +161,12 @@ class Bench:
         from engine.agents import agent as agent_named
         from engine.agents import agent_settings
         from engine.containers.endpoint import connect
+        from engine.environment.trust import require
         from engine.tasks import events as ev
         from engine.tasks.journal import Journal
         from engine.tasks.spec import TaskSpec, new_id
 
+        require(environment)
         agent = agent or environment.agent.use
         missing = agent_named(agent).check(agent_settings(environment), environment.directory)
         if missing:
@@ -160,6 +206,7 @@ class Bench:
             DockerUnavailable: no container engine answers.
         """
         from engine.containers.endpoint import connect
+        from engine.environment.trust import require
         from engine.tasks import events as ev
         from engine.tasks import turns
         from engine.tasks.journal import Journal
@@ -167,6 +214,8 @@ class Bench:
 
         state = self.task(reference)
         folder = self.folder(state.id)
+        environment = self.environment(state.environment_path)
+        require(environment)
         connect()
         turns.ask(folder, state, prompt, attempt)
         # What ended the turn before does not end this one.
@@ -174,7 +223,7 @@ class Bench:
         journal = Journal(folder)
         journal.append(ev.TaskStatus(status="pending"))
         journal.close()
-        _detach(folder, None, fork=fork)
+        _detach(folder, environment, fork=fork)
         return state.id
 
     def tasks(self) -> list[TaskState]:
@@ -512,13 +561,15 @@ class Bench:
     # Images and the demo
 
     def demo_environment(self) -> Environment:
-        """The sample that `fumehood demo` works on, in a git repository of its own in the data folder."""
+        """The sample that `fumehood demo` works on, in a git repository of its own in the data folder; trusted."""
         from engine.data import sample_envs_dir
         from engine.repository.create import from_folder
         from engine.state import data_dir
 
         sample = "python-pip"
-        return self.environment(str(from_folder(sample_envs_dir() / sample, data_dir() / "demo" / sample)))
+        environment = self.environment(str(from_folder(sample_envs_dir() / sample, data_dir() / "demo" / sample)))
+        self.trust(environment)
+        return environment
 
     def image_list(self) -> list[Any]:
         """The images of the engine, newest first."""

@@ -41,6 +41,10 @@ class EnvironmentInvalid(UsageError):
         self.problems = problems
 
 
+class Untrusted(UsageError):
+    """A repository-supplied environment file has a content that the user has not agreed to (SPEC E7)."""
+
+
 class ContainerError(EngineError):
     """Docker, an image or a container did not do what was asked."""
 

@@ -51,10 +51,10 @@ def add_allowed(environment: Environment, entry: str) -> None:
         environment, network=expected, source_text_sha256=hashlib.sha256(changed).hexdigest()
     ):
         raise EngineError(f"{path} is written in a way that cannot be edited safely", by_hand)
-    was_trusted = trust.trusted(environment.path, environment.source_text_sha256)
+    was_trusted = trust.trusted(environment)
     write_atomic(path, changed, path.stat().st_mode & 0o777)
     if was_trusted:
-        trust.trust(environment.path, after.source_text_sha256)
+        trust.trust(after)
 
 
 def with_allowed(data: bytes, entry: str) -> bytes | None:

@@ -37,6 +37,15 @@ def find(reference: str | None, cwd: Path) -> Path:
         raise UsageError(f"{shown(reference)} is neither a path nor a name", _known_hint(cwd)) from None
 
 
+def named_by_path(reference: str | None, cwd: Path) -> bool:
+    """Whether the user named a file or folder, not a name and not just the nearest one; for what `find` finds."""
+    reference = reference or os.environ.get(_VARIABLE) or None
+    try:
+        return reference is not None and _by_path(reference, cwd) is not None
+    except (OSError, ValueError, UsageError):
+        return False
+
+
 def known(cwd: Path) -> list[Path]:
     """All environment files in reach: of the nearest folder that has some, then of the config folder."""
     here = next((files for folder in _upwards(cwd) if (files := _in_folder(folder))), [])

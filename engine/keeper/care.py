@@ -13,8 +13,8 @@ from engine.cache import snapshots
 from engine.cache.decision import Explanation, Snapshot, decide
 from engine.cache.key import Key
 from engine.containers.endpoint import connect
+from engine.environment import trust
 from engine.environment.load import load
-from engine.environment.trust import trusted
 from engine.errors import Cancelled, EngineError, PhaseFailed
 from engine.keeper.clients import keeper_dir
 from engine.keeper.refresh import Refresh
@@ -68,7 +68,7 @@ class Care:
         self, path: Path, emit: Callable[[ev.Event], None], order: Order, may_stand_by: Callable[[], bool]
     ) -> None:
         self.path = path
-        self.folders: set[Path] = {path.parent}
+        self.folders: set[Path] = {path.parent, trust.records_dir()}
         self._emit, self._order, self._may_stand_by = emit, order, may_stand_by
         self._name = path.stem
         self._told = ""
@@ -128,9 +128,9 @@ class Care:
             time.sleep(_SETTLED)
         environment = load(self.path)
         self._name = environment.name
-        if trusted(self.path, environment.source_text_sha256):
+        if trust.trusted(environment):
             return environment
-        self._waiting(f"{self.path} has changed and is not trusted: fumehood env trust {self.path}")
+        self._waiting(f"{self.path} is not trusted as it is now: fumehood env trust {self.path}")
         return None
 
     def _bytes(self) -> bytes:
@@ -157,7 +157,13 @@ class Care:
         return now if self._touched else committed
 
     def _folders(self, work: Work) -> set[Path]:
-        found = {self.path.parent, standby.folder(), snapshots.reset_folder(), *git_folders(work.source)}
+        found = {
+            self.path.parent,
+            trust.records_dir(),
+            standby.folder(),
+            snapshots.reset_folder(),
+            *git_folders(work.source),
+        }
         if work.source.kind == "local" and work.environment.maintenance.watch:
             top = Path(work.source.url, work.source.subdirectory)
             found |= set(folders_of(top, work.environment.maintenance.watch))

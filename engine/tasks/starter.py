@@ -32,6 +32,7 @@ _NEEDED = (
     "engine.cache.snapshots",
     "engine.containers.endpoint",
     "engine.environment.load",
+    "engine.environment.trust",
     "engine.repository.diff",
     "engine.repository.mirror",
     "engine.repository.out",

@@ -87,13 +87,17 @@ def _work(
     from engine.containers.container import create
     from engine.containers.endpoint import connect
     from engine.environment.load import load as load_environment
+    from engine.environment.trust import require
     from engine.repository.source import Source
     from engine.tasks.attempt import attempt
     from engine.tasks.prepare import prepared
     from engine.tasks.secrets import secret_values
     from engine.tasks.work import Work
 
-    environment = environment or load_environment(Path(spec.environment))
+    if environment is None:
+        environment = load_environment(Path(spec.environment))
+        # It may have been changed since the user's agreement was looked at.
+        require(environment)
     source = Source.of(environment)
     secrets = secret_values(environment)
     if secrets:

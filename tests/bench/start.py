@@ -95,10 +95,6 @@ class Watched:
 
     def __init__(self, project: Path, variables: dict[str, str]) -> None:
         self._project, self._variables = project, variables
-        script = "import sys; from pathlib import Path; from engine.environment.load import load\n"
-        script += "from engine.environment.trust import trust\n"
-        script += "found = load(Path(sys.argv[1])); trust(found.path, found.source_text_sha256)"
-        run([sys.executable, "-c", script, str(project / "fumehood.toml")], env=variables, cwd=ROOT)
         with_root = {**variables, "PYTHONPATH": str(ROOT)}
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "env": with_root, "cwd": ROOT}
         self._watch = subprocess.Popen([*FUMEHOOD, "watch", "--env", str(project), "--json"], **pipes)  # type: ignore[call-overload]

@@ -40,6 +40,20 @@ def test_no_image(lab: Lab) -> None:
     refused(run(lab, project), 1, "localhost:1/no/where:x")
 
 
+def test_an_environment_nobody_agreed_to(lab: Lab) -> None:
+    project = lab.project("stranger", environment(command="echo ran"))
+    found = lab.run("exec", "--wait", "go", cwd=project)
+    refused(found, 2, "fumehood.toml is not trusted yet", "fumehood env trust")
+    named = run(lab, project)
+    assert named.returncode == 0
+    assert f"trusting {project}/fumehood.toml (first use)" in named.stderr
+    again = lab.run("exec", "--wait", "go", cwd=project)
+    assert (again.returncode, "trust" in again.stderr) == (0, False)
+    (project / "fumehood.toml").write_text(environment(setup="true", command="echo ran"))
+    changed = lab.run("exec", "--wait", "go", cwd=project)
+    refused(changed, 2, "changed since you trusted it: setup.script")
+
+
 @pytest.fixture(scope="module")
 def bare_images(lab: Lab, tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
     """An image without bash, and one without git."""

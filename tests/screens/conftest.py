@@ -10,7 +10,9 @@ import pytest
 from engine.bench import Bench, EnvironmentEntry
 from engine.cache.decision import Explanation, Snapshot
 from engine.cache.key import Key
+from engine.environment.load import load
 from engine.environment.model import Environment
+from engine.environment.trust import require, trust
 from engine.errors import UsageError
 from engine.state import state_dir
 from engine.tasks.model import TaskState
@@ -28,6 +30,7 @@ class RecordedBench(Bench):
 
     def start(self, environment: Environment, prompt: str, *, branch: str = "", agent: str = "", attempts: int = 1,
               fork: bool = False) -> str:  # fmt: skip
+        require(environment)
         self.calls.append(("start", environment.name, prompt, branch, agent, attempts))
         if branch == "gone":
             raise UsageError("there is no branch 'gone'", "it has: 'main'")
@@ -55,13 +58,14 @@ class RecordedBench(Bench):
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A checkout with an environment file, as the current folder."""
+    """A checkout with a trusted environment file, as the current folder."""
     folder = tmp_path / "web"
     folder.mkdir()
     (folder / "fumehood.toml").write_text(recorded.ENVIRONMENT)
     (folder / "replay.json").write_text('[{"final": "ok"}]')
     (folder / ".git").mkdir()
     (folder / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
+    trust(load(folder / "fumehood.toml"))
     monkeypatch.chdir(folder)
     return folder
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from textual.pilot import Pilot
 
+from engine.environment.load import load
+from engine.environment.trust import trusted
 from engine.tasks import events as ev
 from tests.screens import recorded
 from tui.app import Workbench
@@ -257,6 +260,32 @@ async def test_new_task(app: App, bench: RecordedBench) -> None:
         await pilot.press("ctrl+s")
         await until(pilot, "rg -n proxies= src")
         assert bench.calls == [("start", "web", "fix it", "dev", "replay", 1)]
+
+
+async def test_an_environment_is_trusted_before_it_runs(app: App, bench: RecordedBench, project: Path) -> None:
+    file = project / "fumehood.toml"
+    evil = recorded.ENVIRONMENT.replace("'''", '"""').replace(
+        "python3 -m venv", r"echo \u001b[2J\u202e; python3 -m venv"
+    )
+    file.write_text(evil)
+    async with app().run_test(size=WIDE, notifications=True) as pilot:
+        await until(pilot, "2 Environment ─ web")
+        await pilot.press("n", *"fix it", "ctrl+s")
+        shown = await until(pilot, "Run this file?")
+        assert "* setup.script" in shown
+        assert "echo ␛[2J⟨202E⟩; python3 -m venv .venv" in shown
+        assert "secrets.NPM_TOKEN" in shown
+        await pilot.press("enter")
+        assert "Run this file?" in text_of(pilot)
+        await pilot.press("n")
+        await until(pilot, "Not started")
+        assert bench.calls == []
+        await pilot.press("n", "ctrl+s")
+        await until(pilot, "Run this file?")
+        await pilot.press("y")
+        await until(pilot, "rg -n proxies= src")
+        assert bench.calls == [("start", "web", "fix it", "", "replay", 1)]
+    assert trusted(load(file))
 
 
 async def test_a_task_that_does_not_start_keeps_what_was_written(app: App, bench: RecordedBench) -> None:

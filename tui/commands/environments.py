@@ -13,17 +13,23 @@ from tui.commands.output import print_json, say, table
 
 def init(options: argparse.Namespace) -> int:
     """Write a fumehood.toml that fits the project."""
-    from engine.environment.init import initial, write
+    from engine.environment.init import initial
     from engine.environment.model import FILE_NAME
+    from tui.commands.imports import preferred, report_json, tell
 
     folder = Path(options.folder).resolve()
     if not folder.is_dir():
         raise UsageError(f"{folder} is no folder", "name the folder of the project")
     path = folder / FILE_NAME
-    write(path, initial(folder), force=options.force)
+    data = initial(folder)
+    found = None if options.no_import else preferred(folder, data, path)
+    Bench().write_environment(path, found.result.data if found else data, force=options.force)
     if options.json:
-        print_json({"v": 1, "path": str(path)})
+        print_json({"v": 1, "path": str(path), "imported": report_json(found) if found else None})
     else:
+        if found:
+            tell(found)
+            say("  `fumehood init --force --no-import` leaves it out")
         say(f"wrote {path}")
         say(path.read_text())
         say(f'next: fumehood exec --env {options.folder} --wait "ls"')

@@ -23,6 +23,17 @@ _FOLLOW_UP_EXAMPLES = """examples:
   fumehood follow-up k3m9xq "now update the changelog"
   fumehood follow-up k3m9xq --attempt 2 --wait - < comments.md"""
 
+_FORMATS = "codex, codex-scripts, codex-cloud, devcontainer, cursor, copilot, container-use"
+
+_IMPORT_EXAMPLES = """examples:
+  fumehood env import
+  fumehood env import --from cursor
+  fumehood env import .devcontainer/web/devcontainer.json --output .fumehood/web.toml"""
+
+_TRUST_EXAMPLES = """examples:
+  fumehood env trust --show
+  fumehood env trust ./fumehood.toml"""
+
 _CHECK_EXAMPLES = """examples:
   fumehood network check --env web x.org api.example.org:8443
   fumehood network check --phase setup x.org"""
@@ -81,6 +92,7 @@ def _task_verbs(verbs: Verbs) -> None:
     verb.add_argument("--agent", default="", help="agent to use (default: the environment's)")
     verb.add_argument("--attempts", type=int, default=1, metavar="N", help="run it 1 to 4 times side by side")
     verb.add_argument("--wait", action="store_true", help="show the log until the task has ended")
+    verb.add_argument("--trust", action="store_true", help="agree to what the environment's file says now")
 
     verb = _verb(verbs, "status", "tasks:status", "show the state of a task; exit code 1 unless it is ready or applied")
     verb.add_argument("task", metavar="TASK", help="a task's id or the beginning of it")
@@ -134,9 +146,23 @@ def _cache_verbs(verbs: Verbs) -> None:
 def _environment_verbs(verbs: Verbs) -> None:
     group = verbs.add_parser("env", help="make and check environment files")
     env = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    verb = _verb(env, "init", "environments:init", "write a fumehood.toml that fits the project")
-    verb.add_argument("folder", nargs="?", default=".", help="the project (default: here)")
+    for group_ in (env, verbs):
+        verb = _verb(group_, "init", "environments:init", "write a fumehood.toml that fits the project")
+        verb.add_argument("folder", nargs="?", default=".", help="the project (default: here)")
+        verb.add_argument("--force", action="store_true", help="replace an existing file")
+        verb.add_argument("--no-import", action="store_true", help="pass over the environment files of other tools")
+    verb = _verb(env, "import", "imports:import_", "write a fumehood.toml from another tool's file", _IMPORT_EXAMPLES)
+    verb.add_argument("path", nargs="?", default=".", help="the project, or one file to import (default: here)")
+    verb.add_argument("--from", dest="format", default="", metavar="FORMAT", help=f"one of {_FORMATS}")
+    verb.add_argument(
+        "--output", default="", metavar="FILE", help="where to write (default: the project's fumehood.toml)"
+    )
     verb.add_argument("--force", action="store_true", help="replace an existing file")
+    verb = _verb(env, "trust", "trust:trust", "agree to run what an environment file says", _TRUST_EXAMPLES)
+    verb.add_argument("env", nargs="?", default=None, metavar="PATH|NAME", help="a file, a folder or a name")
+    what = verb.add_mutually_exclusive_group()
+    what.add_argument("--show", action="store_true", help="only show it; exit code 1 when it is not trusted")
+    what.add_argument("--revoke", action="store_true", help="take back every agreement to this file")
     verb = _verb(env, "check", "environments:check", "check an environment file")
     verb.add_argument("env", nargs="?", default=None, metavar="FILE", help="a file, a folder or a name")
     _verb(env, "list", "environments:list_", "list the environments within reach")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from engine.bench import Bench
 from engine.errors import UsageError
 from tui.commands.output import print_json, progress, say, table
+from tui.commands.trust import ensure
 
 if TYPE_CHECKING:
     from engine.tasks.model import TaskState
@@ -22,6 +23,7 @@ def exec_(options: argparse.Namespace) -> int:
     bench = Bench()
     prompt = sys.stdin.read() if options.prompt == "-" else options.prompt
     environment = bench.environment(options.env)
+    ensure(bench, environment, options.env, agreed=options.trust, may_ask=options.prompt != "-")
     task = bench.start(
         environment,
         prompt,

@@ -11,6 +11,7 @@ from engine.durations import words
 from engine.tasks.events import Kept
 from engine.tasks.journal import plain
 from tui.commands.output import print_json, progress, say
+from tui.commands.trust import ensure
 
 _POLL = 0.1
 # How often it is made sure that the keeper lives.
@@ -21,7 +22,10 @@ _GLYPHS = {"started": "●", "done": "✓", "failed": "✗", "waiting": "○", "
 def watch(options: argparse.Namespace) -> int:
     """Until interrupted: take care of the environments and tell what is done for them."""
     bench = Bench()
-    environments = [bench.environment(reference) for reference in options.env or [None]]
+    environments = []
+    for reference in options.env or [None]:
+        environments.append(bench.environment(reference))
+        ensure(bench, environments[-1], reference)
     _, offset = bench.kept()
     while (after := bench.kept(offset)[1]) != offset:
         offset = after

@@ -210,13 +210,16 @@ class BenchScreen(PanesScreen):
         """Open the environment file in the user's editor, then read it again."""
         if self.entry is None:
             return
+        path = self.entry.path
+        edited = self.bench.editing(path)
         editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or shutil.which("nano") or "vi"
         try:
             with self.app.suspend():
-                subprocess.run([*shlex.split(editor), str(self.entry.path)], check=False)
+                subprocess.run([*shlex.split(editor), str(path)], check=False)
         except (OSError, ValueError) as error:
             fault = EngineError(f"the editor {editor!r} does not start: {error}", "set EDITOR to one that does")
             self.tell_fault(fault)
+        edited()
         self.read_environments()
 
     def action_help(self) -> None:
@@ -252,6 +255,21 @@ class BenchScreen(PanesScreen):
         if draft is not None and draft.go and draft.entry is not None:
             self.draft = Draft()
             self.start_task(draft)
+
+    @on(EngineScreen.TrustAsked)
+    def _trust_asked(self, event: EngineScreen.TrustAsked) -> None:
+        from tui.screens.consent import Consent
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.bench.trust(event.environment)
+                self.start_task(event.draft)
+            else:
+                event.draft.go = False
+                self.draft = event.draft
+                self.tell("Not started; what you wrote is kept.")
+
+        self.app.push_screen(Consent(event.review), answered)
 
     def action_cancel_task(self) -> None:
         """Stop the open task, once the user has said so twice."""

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual import work
 from textual.message import Message
 from textual.screen import Screen
 
 from engine.bench import Bench, EnvironmentEntry
-from engine.errors import EngineError
+from engine.errors import EngineError, Untrusted
 from engine.tasks.model import TaskState
 from tui.live.feed import Board, Feed
 from tui.present import patch
 from tui.present.patch import PatchIndex
 from tui.screens.draft import Draft
+
+if TYPE_CHECKING:
+    from engine.environment.model import Environment
+    from engine.environment.trust import Review
 
 
 class EngineScreen(Screen[None]):
@@ -58,6 +62,13 @@ class EngineScreen(Screen[None]):
         def __init__(self, text: str = "", fault: EngineError | None = None, task: str = "") -> None:
             super().__init__()
             self.text, self.fault, self.task = text, fault, task
+
+    class TrustAsked(Message):
+        """A task was not started: the user has not agreed to the content of its environment's file."""
+
+        def __init__(self, draft: Draft, environment: Environment, review: Review) -> None:
+            super().__init__()
+            self.draft, self.environment, self.review = draft, environment, review
 
     def __init__(self, bench: Bench) -> None:
         super().__init__()
@@ -125,14 +136,18 @@ class EngineScreen(Screen[None]):
     @work(thread=True, group="start", exit_on_error=False)
     def start_task(self, draft: Draft) -> None:
         """Start what was written; it is opened as soon as its journal is there."""
-        entry = draft.entry
-        assert entry is not None
-        assert entry.environment is not None
+        assert draft.entry is not None
         try:
-            started = self.bench.start(
-                entry.environment, draft.prompt, branch=draft.branch, agent=draft.agent, attempts=draft.attempts
-            )
-            self.post_message(self.Done(task=started))
+            # As it is now: the supervisor reads the file too, and what was agreed to must be what it finds.
+            environment = self.bench.environment(str(draft.entry.path))
+            try:
+                started = self.bench.start(
+                    environment, draft.prompt, branch=draft.branch, agent=draft.agent, attempts=draft.attempts
+                )
+            except Untrusted:
+                self.post_message(self.TrustAsked(draft, environment, self.bench.review(environment)))
+            else:
+                self.post_message(self.Done(task=started))
         except EngineError as error:
             draft.go = False
             self.draft = draft

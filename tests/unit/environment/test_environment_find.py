@@ -1,4 +1,4 @@
-"""Finding environment files, and trusting them (SPEC E1, E7)."""
+"""Finding environment files (SPEC E1)."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.environment.find import find, known, name_in
+from engine.environment.find import find, known, name_in, named_by_path
 from engine.environment.model import environments_dir
-from engine.environment.trust import trust, trusted, untrust
 from engine.errors import UsageError
-from engine.state import state_dir
 
 
 def make(path: Path, name: str = "x") -> Path:
@@ -100,30 +98,15 @@ def test_odd_references_are_usage_errors(reference: str, tmp_path: Path) -> None
         find(reference, tmp_path)
 
 
-def test_trust_is_given_to_one_content_of_one_file(tmp_path: Path) -> None:
-    path, other = tmp_path / "fumehood.toml", tmp_path / "other.toml"
-    assert not trusted(path, "a" * 64)
-    trust(path, "a" * 64)
-    assert trusted(path, "a" * 64)
-    assert not trusted(path, "b" * 64)
-    assert not trusted(other, "a" * 64)
-    trust(path, "b" * 64)
-    assert trusted(path, "a" * 64)
-    assert trusted(path.parent / "x" / ".." / path.name, "b" * 64)
-    untrust(path)
-    assert not trusted(path, "a" * 64)
-    untrust(path)
-
-
-def test_own_files_need_no_trust() -> None:
-    assert trusted(environments_dir() / "web.toml", "a" * 64)
-    assert not trusted(environments_dir() / "clone" / "fumehood.toml", "a" * 64)
-    assert not trusted(environments_dir() / ".." / "x.toml", "a" * 64)
-
-
-def test_a_damaged_record_trusts_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "fumehood.toml"
-    trust(path, "a" * 64)
-    (record,) = (state_dir() / "trust").iterdir()
-    record.write_bytes(b"\xff\xfe")
-    assert not trusted(path, "a" * 64)
+def test_what_counts_as_naming_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(tmp_path / "fumehood.toml", "web")
+    make(tmp_path / ".fumehood/other.toml")
+    make(tmp_path / "sub/fumehood.toml")
+    for reference in (".", "sub", "./sub", "fumehood.toml", str(tmp_path), ".fumehood/other.toml"):
+        assert named_by_path(reference, tmp_path), reference
+    for reference in (None, "", "web", "other", "./nothing", "\0"):
+        assert not named_by_path(reference, tmp_path), reference
+    monkeypatch.setenv("FUMEHOOD_ENV", str(tmp_path))
+    assert named_by_path(None, tmp_path)
+    monkeypatch.setenv("FUMEHOOD_ENV", "web")
+    assert not named_by_path(None, tmp_path)

@@ -78,7 +78,12 @@ def test_a_link_counts_by_where_it_points(checkout: tuple[Path, str, str], tmp_p
 def test_only_folders_that_can_hold_a_match_are_looked_at(checkout: tuple[Path, str, str]) -> None:
     folder = checkout[0] / checkout[2]
     assert folders_of(folder, ["package-lock.json"]) == [folder]
-    assert folders_of(folder, ["apps/*/package-lock.json"]) == [folder, folder / "apps", folder / "apps/api", folder / "apps/web"]
+    assert folders_of(folder, ["apps/*/package-lock.json"]) == [
+        folder,
+        folder / "apps",
+        folder / "apps/api",
+        folder / "apps/web",
+    ]
     assert folder / "node_modules" not in folders_of(folder, ["**/*.json"])
 
 
