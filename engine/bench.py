@@ -308,13 +308,17 @@ class Bench:
         """The file that holds the diff of an attempt; it is there once the attempt was collected."""
         return self.folder(reference) / "attempts" / str(attempt) / "diff.patch"
 
-    def diff(self, reference: str, attempt: int = 1) -> bytes:
-        """The diff of an attempt, as `git apply` takes it.
+    def diff(self, reference: str, attempt: int = 1, turn: int = 0) -> bytes:
+        """The diff of an attempt, as `git apply` takes it; of one of its turns alone when `turn` is given.
 
         Raises:
-            UsageError: there is no such attempt, or it has no result (yet).
+            UsageError: there is no such attempt or turn, or it has no result (yet).
         """
         state = self.task(reference)
+        if turn:
+            from engine.repository.diff import diff_bytes
+
+            return diff_bytes(*self._span(state, attempt, turn))
         if not 1 <= attempt <= len(state.attempts):
             raise UsageError(f"task {state.id} has no attempt {attempt}", f"it has 1 to {len(state.attempts)}")
         try:
@@ -323,18 +327,27 @@ class Bench:
             hint = "wait for it: `fumehood logs -f`" if not state.finished else f"see `fumehood status {state.id}`"
             raise EngineError(f"task {state.id} has no diff: it is {state.status}", hint) from None
 
-    def diff_stat(self, reference: str, attempt: int = 1) -> DiffStat:
-        """Which files an attempt changed, and by how much."""
+    def diff_stat(self, reference: str, attempt: int = 1, turn: int = 0) -> DiffStat:
+        """Which files an attempt changed, and by how much; `turn` as in `diff`."""
         from engine.repository.diff import stat
+
+        state = self.task(reference)
+        self.diff(state.id, attempt)
+        return stat(*self._span(state, attempt, turn))
+
+    def _span(self, state: TaskState, attempt: int, turn: int) -> tuple[Path, str, str]:
+        """The repository with the results, and the commits between which the work of an attempt (or turn) lies."""
         from engine.repository.mirror import Mirror
         from engine.repository.out import Results
         from engine.repository.source import Source
 
-        state = self.task(reference)
-        self.diff(state.id, attempt)
-        environment = self.environment(state.environment_path)
-        source = Source.of(environment)
-        return stat(Results(Mirror(source)).git_dir, state.base_sha, state.attempts[attempt - 1].result_sha)
+        results = state.attempts[attempt - 1].results if 1 <= attempt <= len(state.attempts) else {}
+        if turn and turn not in results:
+            known = ", ".join(str(number) for number in results) or "none"
+            raise UsageError(f"attempt {attempt} of task {state.id} has no result of turn {turn}", f"it has: {known}")
+        before = [results[number] for number in sorted(results) if number < turn]
+        git_dir = Results(Mirror(Source.of(self.environment(state.environment_path)))).git_dir
+        return git_dir, before[-1] if before else state.base_sha, results[turn or max(results)]
 
     def apply(self, reference: str, attempt: int = 1, *, preflight: bool = False) -> ApplyOutcome:
         """Apply the diff of an attempt to the local checkout of its environment (SPEC T10).
@@ -414,7 +427,6 @@ class Bench:
     def cache_reset(self, environment: Environment) -> str:
         """Invalidate the environment's snapshots (SPEC C4); returns what happened in one line."""
         from engine.cache import snapshots
-        from engine.containers import images
         from engine.containers.endpoint import connect
 
         api = connect()
@@ -422,7 +434,7 @@ class Bench:
         found = snapshots.of_environment(api, environment.id)
         lock = Lock(snapshots.lock_path(environment.id))
         # A task that is just starting from a snapshot has the lock; what it leaves goes with the next snapshot made.
-        removed = [s for s in found if images.remove(api, s.image)] if lock.try_acquire() else []
+        removed = [s for s in found if snapshots.remove(api, s)] if lock.try_acquire() else []
         lock.release()
         if not found:
             return f"{environment.name}: there was no snapshot; the next start sets it up"

@@ -20,7 +20,7 @@ from engine.cache.decision import (
 )
 from engine.cache.key import Key
 from engine.containers import images
-from engine.containers.api import Api
+from engine.containers.api import Api, Record
 from engine.containers.container import Container, labelled, task_of
 from engine.errors import EngineError
 from engine.repository.watched import digest
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from engine.environment.model import Environment
 
+# The role of a container that a task's last turn left, for a follow-up.
+KEPT = "kept"
 # How many refreshed states of one setup are kept: of the branch, and of what is being edited.
 REFRESHED_KEPT = 3
 
@@ -128,7 +130,19 @@ def remove_outdated(api: Api, environment: Environment, key: Key, keep: str) -> 
     refreshed = dict(list(roots.items())[:REFRESHED_KEPT])
     needed = {keep, *refreshed, *refreshed.values()}
     needed |= {s.image for s in found if s.image not in roots and usable(s)}
-    return [s for s in found if s.image not in needed and images.remove(api, s.image)]
+    return [s for s in found if s.image not in needed and remove(api, s)]
+
+
+def remove(api: Api, snapshot: Snapshot) -> bool:
+    """Remove a snapshot, with the containers of it that are only kept for a follow-up; False while one is in use."""
+    for record in labelled(api, {LABEL_OWNER: owner()}):
+        if record["ImageID"] == snapshot.image and _is_kept(record):
+            Container(api, record["Id"]).remove()
+    return images.remove(api, snapshot.image)
+
+
+def _is_kept(record: Record) -> bool:
+    return bool(task_of(record)) and f"-{KEPT}-" in record["Names"][0] and record["State"] == "exited"
 
 
 def users(api: Api, snapshots: Sequence[Snapshot]) -> dict[str, list[str]]:
@@ -136,6 +150,7 @@ def users(api: Api, snapshots: Sequence[Snapshot]) -> dict[str, list[str]]:
     using: dict[str, list[str]] = {snapshot.image: [] for snapshot in snapshots}
     for record in labelled(api, {LABEL_OWNER: owner()}):
         task = task_of(record)
-        if record["ImageID"] in using and task and task not in using[record["ImageID"]]:
+        known = record["ImageID"] in using and not _is_kept(record)
+        if known and task and task not in using[record["ImageID"]]:
             using[record["ImageID"]].append(task)
     return using

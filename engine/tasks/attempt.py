@@ -5,114 +5,68 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from engine.agents import agent as agent_named
 from engine.agents import agent_settings
-from engine.containers.container import Boot, Container
-from engine.errors import NetworkError, PhaseFailed
+from engine.containers.container import Container
+from engine.errors import PhaseFailed
 from engine.repository import into
 from engine.tasks import events as ev
+from engine.tasks.kept import keep
 from engine.tasks.limits import limits_hit
-from engine.tasks.maintenance import maintenance
 from engine.tasks.prepare import Base
 from engine.tasks.recorder import phase, skipped
-from engine.tasks.scripts import SELF_TEST_FULL, SELF_TEST_LIMITED, SELF_TEST_OFF
+from engine.tasks.resume import from_last_turn, from_snapshot, prove
+from engine.tasks.scripts import SELF_TEST_FULL, SELF_TEST_LIMITED
 from engine.tasks.work import Work
 
 if TYPE_CHECKING:
     from engine.agents.base import Agent, Ended
     from engine.tasks.spec import TaskSpec
+    from engine.tasks.turns import Turn
 
-# What only a container that runs has use for; imported while docker starts it.
 _SELF_TEST_SECONDS = 15.0
-_LATER = ("engine.agents.drive", "engine.repository.out", "engine.repository.diff")
 
 
-def attempt(work: Work, spec: TaskSpec, base: Base, container: Container, run: int) -> Ended:
-    """Run one attempt at the task in its container, which is created, and started if it stood by, to its result.
+def attempt(work: Work, spec: TaskSpec, turn: Turn, base: Base | None, container: Container, run: int) -> Ended:
+    """Run one turn of an attempt in its container to its result. Returns how the agent ended.
 
-    Returns how the agent ended.
+    Args:
+        base: the snapshot the container was made of, when it was made for this turn; None when the attempt's last turn
+            left it.
 
     Raises:
-        PhaseFailed, Cancelled: the attempt has no result.
+        PhaseFailed, Cancelled: the turn has no result.
     """
     agent = agent_named(spec.agent)
-    keep = False
-    at = base.standby.sha if base.standby and base.standby.container is container else ""
+    stays = False
     try:
-        # While the engine starts the container (0.2 s), everything is done that does not need it to run.
-        with ThreadPoolExecutor(2, thread_name_prefix="resume") as beside:
-            with phase(work.recorder, "resume", run, "a container of it stood by" if at else ""):
-                boot = Boot(container)
-                starting = None if at else beside.submit(container.start)
-                work.fetch()
-                # What setup left in the work tree, as it was before an agent could change it.
-                record = beside.submit(container.get, into.LEFTOVERS)
-                for name in _LATER:
-                    import_module(name)
-                if starting:
-                    starting.result()
-            _checkout(work, boot, at or base.snapshot.sha, run, there=bool(at))
-            leftovers = record.result()
-        if maintenance(work, base, container, run):
-            leftovers = container.get(into.LEFTOVERS)
-        ended = _turn(work, spec, container, agent, run)
+        if base:
+            leftovers = from_snapshot(work, turn, base, container, run)
+        else:
+            leftovers = from_last_turn(work, container, run)
+        ended = _turn(work, turn, container, agent, run)
         try:
-            _collect(work, spec, container, leftovers, run)
+            _collect(work, turn, container, leftovers, run)
         except PhaseFailed:
-            keep = True
+            # The only place where the result is; it is not taken for one whose result is safe.
+            stays = True
+            container.stop()
             raise
+        if base is None or base.kept:
+            keep(work, container, run)
+            stays = True
         return ended
     finally:
-        if keep:
-            container.stop()
-        else:
+        if not stays:
             container.remove()
 
 
-def _checkout(work: Work, boot: Boot, have: str, run: int, *, there: bool) -> None:
-    """Bring the repository to the task's commit, and prove in the same process that a network that is off is off.
-
-    Args:
-        have: the commit the container's repository is at; `there`: its work tree too, as it is checked out.
-    """
-    with phase(work.recorder, "checkout", run) as current:
-        off = work.environment.network.agent == "off"
-        checkout = work.checkout
-        target = checkout.target
-        if run == 1:
-            work.recorder.emit(ev.TaskBase(branch=target.branch, base_sha=target.sha, workdir=work.workdir))
-        test = SELF_TEST_OFF if off else ""
-        if target.sha != have:
-            current.reason = f"{target.sha[:9]}, the snapshot is at {have[:9]}"
-        elif there:
-            current.reason = "it stood by at this commit"
-        if there and target.sha == have:
-            report = boot.bash(test).out
-        else:
-            report = into.bring(boot, checkout.mirror.git_dir, work.repository_dir, have, target.sha, test, work.folder)
-        if off:
-            _prove(work, report.decode("utf-8", "replace"), run)
-
-
-def _prove(work: Work, report: str, run: int) -> None:
-    """Journal the self-test; an agent never starts in a container that failed it (SPEC T2, N2)."""
-    findings = [line for line in report.splitlines() if line.startswith(("ok ", "bad "))]
-    ok = bool(findings) and all(line.startswith("ok ") for line in findings)
-    work.recorder.emit(ev.NetworkProven(mode=work.environment.network.agent, ok=ok, checks=findings, run=run))
-    if not ok:
-        raise NetworkError(
-            f"the network is not as the policy says, so no agent starts: {'; '.join(findings) or 'no answer'}"
-        )
-
-
-def _turn(work: Work, spec: TaskSpec, container: Container, agent: Agent, run: int) -> Ended:
+def _turn(work: Work, turn: Turn, container: Container, agent: Agent, run: int) -> Ended:
     """Start the services, let the agent work beside them, both within the agent's network policy (SPEC T2)."""
     has_services = bool(work.environment.start.script.strip())
     with ExitStack() as beside:
@@ -128,7 +82,7 @@ def _turn(work: Work, spec: TaskSpec, container: Container, agent: Agent, run: i
         else:
             skipped(work.recorder, "start", "no start script", run)
         with phase(work.recorder, "agent", run), network as variables:
-            ended, restart = _agent(work, spec, container, agent, variables, run)
+            ended, restart = _agent(work, turn, container, agent, variables, run)
     # Services would go on changing files while they are collected.
     if restart or has_services:
         container.restart()
@@ -136,7 +90,7 @@ def _turn(work: Work, spec: TaskSpec, container: Container, agent: Agent, run: i
 
 
 def _agent(
-    work: Work, spec: TaskSpec, container: Container, agent: Agent, variables: Mapping[str, str], run: int
+    work: Work, turn: Turn, container: Container, agent: Agent, variables: Mapping[str, str], run: int
 ) -> tuple[Ended, bool]:
     """Let the agent work; its end is journalled once, whatever happens.
 
@@ -147,14 +101,17 @@ def _agent(
 
     started = time.monotonic()
     where = agent.capabilities.where
-    work.recorder.emit(ev.RunStarted(agent=agent.name, prompt=spec.prompt, where=where, run=run))
+    started_run = ev.RunStarted(agent=agent.name, prompt=turn.prompt, turn=turn.number, where=where, run=run)
+    work.recorder.emit(started_run)
     job = Job(
-        prompt=spec.prompt,
+        prompt=turn.prompt,
         workdir=work.workdir,
         terminal=ContainerTerminal(container, work.stop.event, variables),
         home=work.folder / "agent",
         environment_dir=work.environment.directory,
         settings=agent_settings(work.environment),
+        session=turn.session,
+        turn=turn.number,
     )
     limit = work.environment.agent.timeout
     ended, limited = Ended("failed", reason="the container went away"), False
@@ -198,7 +155,7 @@ def _agent_network(work: Work, container: Container, run: int) -> Iterator[Mappi
         way_out.counted_from = math.inf
         report = container.bash(test, proof_target(policy), timeout=_SELF_TEST_SECONDS).out
         way_out.counted_from = time.monotonic()
-        _prove(work, report.decode("utf-8", "replace"), run)
+        prove(work, report.decode("utf-8", "replace"), run)
         yield way_out.variables
 
 
@@ -220,7 +177,7 @@ def _finished(work: Work, ended: Ended, limited: bool, run: int, seconds: float)
     )
 
 
-def _collect(work: Work, spec: TaskSpec, container: Container, leftovers: bytes, run: int) -> None:
+def _collect(work: Work, turn: Turn, container: Container, leftovers: bytes, run: int) -> None:
     """Bring the result out and make its diff against the host's base (DESIGN decision 5)."""
     from engine.repository import diff, out
 
@@ -232,7 +189,7 @@ def _collect(work: Work, spec: TaskSpec, container: Container, leftovers: bytes,
         base = checkout.target.sha
         # The agent could have changed the record; ours is from before it began.
         container.put(into.LEFTOVERS, leftovers)
-        message = spec.prompt.strip().splitlines()[0][:72]
+        message = turn.prompt.strip().splitlines()[0][:72]
         notices = out.collect(container, bundle, workspace=work.repository_dir, base=base, message=message)
         if notices is None:
             current.reason = "nothing changed"
@@ -244,7 +201,7 @@ def _collect(work: Work, spec: TaskSpec, container: Container, leftovers: bytes,
         for text in notices:
             work.recorder.emit(ev.Notice(level="warning", text=text, run=run))
         results = out.Results(checkout.mirror)
-        result = results.receive(bundle, task=work.id, attempt=run, base=base)
+        result = results.receive(bundle, task=work.id, attempt=run, base=base, turn=turn.number)
         bundle.unlink()
         diff.write_patch(results.git_dir, base, result.sha, patch)
         size = diff.stat(results.git_dir, base, result.sha)

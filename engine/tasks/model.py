@@ -33,7 +33,7 @@ class DiffSize:
 
 @dataclass(slots=True)
 class AttemptState:
-    """One attempt: its container's run of the agent and what came of it."""
+    """One attempt: its container's run of the agent and what came of it; `results` by turn, `result_sha` the last."""
 
     number: int
     status: str = "pending"
@@ -46,6 +46,7 @@ class AttemptState:
     result_sha: str = ""
     commits: list[tuple[str, str]] = field(default_factory=list)
     turns: int = 0
+    results: dict[int, str] = field(default_factory=dict)
     network_lost: bool = False
 
 
@@ -199,6 +200,7 @@ class TaskState:
             case ev.DiffReady():
                 attempt.diff = DiffSize(event.files_changed, event.lines_added, event.lines_removed)
                 attempt.result_sha, attempt.commits = event.result_sha, event.commits
+                attempt.results[attempt.turns] = event.result_sha
                 if turn := self._turn(event.run):
                     turn.result_sha, turn.diff = event.result_sha, attempt.diff
             case _:

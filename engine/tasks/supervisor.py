@@ -5,20 +5,26 @@ from __future__ import annotations
 import threading
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.crash import no_core_files
-from engine.errors import Cancelled, ContainerError, EngineError, PhaseFailed
+from engine.errors import Cancelled, ContainerError, DockerUnavailable, EngineError, PhaseFailed
 from engine.state import Lock
 from engine.tasks import events as ev
+from engine.tasks import turns
 from engine.tasks.journal import Journal
 from engine.tasks.recorder import Recorder
 from engine.tasks.spec import LOCK, TaskSpec, load
 from engine.tasks.stop import Stop
+from engine.tasks.turns import Turn
 
 if TYPE_CHECKING:
+    from engine.containers.container import Container
     from engine.environment.model import Environment
+    from engine.tasks.prepare import Base
+    from engine.tasks.work import Work
 
 LOG = "supervisor.log"
 
@@ -39,8 +45,9 @@ def supervise(folder: Path, environment: Environment | None = None) -> None:
     recorder = Recorder(folder, journal)
     stop = Stop(folder, tick=recorder.flush, force=lambda: _remove_containers(spec.id))
     try:
+        turn, base_sha = _turn_now(folder, spec)
         recorder.emit(ev.TaskStatus(status="in_progress"))
-        status, reason = _run(spec, environment, recorder, stop)
+        status, reason = _run(spec, turn, base_sha, environment, recorder, stop)
     except Exception as error:
         told = traceback.format_exc()
         (folder / LOG).write_text(recorder.masker.text(told) if recorder.masker else told)
@@ -49,15 +56,30 @@ def supervise(folder: Path, environment: Environment | None = None) -> None:
     finally:
         stop.end()
     recorder.emit(ev.TaskStatus(status=status, reason=reason))
+    _give_up_old_containers()
     journal.close()
     lock.release()
 
 
-def _run(spec: TaskSpec, environment: Environment | None, recorder: Recorder, stop: Stop) -> tuple[ev.Status, str]:
-    """The way of a task; returns its last status and why."""
+def _turn_now(folder: Path, spec: TaskSpec) -> tuple[Turn, str]:
+    """What is asked of the task now, and the commit it works on when that is known already."""
+    if not (folder / turns.FOLDER).is_dir():
+        return turns.first(spec), ""
+    from engine.tasks.journal import read_all
+    from engine.tasks.model import fold
+
+    state = fold(spec.id, read_all(folder))
+    return turns.pending(folder, state) or turns.first(spec), state.base_sha
+
+
+def _run(
+    spec: TaskSpec, turn: Turn, base_sha: str, environment: Environment | None, recorder: Recorder, stop: Stop
+) -> tuple[ev.Status, str]:
+    """The way of a turn; returns the task's last status and why."""
     clean_up: list[Callable[[], object]] = []
     try:
-        completed, reason = _work(spec, environment, recorder, stop, clean_up)
+        work = _work_of(spec, turn, base_sha, environment, recorder, stop)
+        completed, reason = _run_turn(work, spec, turn, clean_up)
         return ("ready", "") if completed else ("error", reason)
     except Cancelled:
         return stop.status, stop.reason
@@ -75,22 +97,14 @@ def _run(spec: TaskSpec, environment: Environment | None, recorder: Recorder, st
         _remove_containers(spec.id, keep_stopped=True)
 
 
-def _work(
-    spec: TaskSpec,
-    environment: Environment | None,
-    recorder: Recorder,
-    stop: Stop,
-    clean_up: list[Callable[[], object]],
-) -> tuple[bool, str]:
-    """Prepare the snapshot, run the attempts; whether one completed, and why not."""
-    from engine.agents.base import Ended
-    from engine.containers.container import create
+def _work_of(
+    spec: TaskSpec, turn: Turn, base_sha: str, environment: Environment | None, recorder: Recorder, stop: Stop
+) -> Work:
+    """What the phases share; a follow-up works on the commit of the first turn, wherever its branch is now."""
     from engine.containers.endpoint import connect
     from engine.environment.load import load as load_environment
     from engine.environment.trust import require
     from engine.repository.source import Source
-    from engine.tasks.attempt import attempt
-    from engine.tasks.prepare import prepared
     from engine.tasks.secrets import secret_values
     from engine.tasks.work import Work
 
@@ -104,13 +118,17 @@ def _work(
         from engine.secrets.masker import Masker
 
         recorder.masker = Masker(secrets)
-    work = Work(spec.id, spec.folder, spec.branch, environment, source, recorder, connect(), stop, secrets)
-    runs = range(1, spec.attempts + 1)
-    with prepared(work) as base:
-        containers = [base.standby.container] if base.standby else []
-        for run in runs[len(containers) :]:
-            containers.append(create(work.api, work.container_spec(base.image, "task", run, boots=True)))
-    if not base.kept:
+    branch = base_sha if turn.number > 1 and base_sha else spec.branch
+    return Work(spec.id, spec.folder, branch, environment, source, recorder, connect(), stop, secrets)
+
+
+def _run_turn(work: Work, spec: TaskSpec, turn: Turn, clean_up: list[Callable[[], object]]) -> tuple[bool, str]:
+    """Get the containers of a turn and run its attempts; whether one completed, and why not."""
+    from engine.agents.base import Ended
+    from engine.tasks.attempt import attempt
+
+    base, containers = _containers(work, spec, turn)
+    if base and not base.kept:
         from engine.containers import images
 
         clean_up.append(lambda: images.remove(work.api, base.image))
@@ -118,14 +136,15 @@ def _work(
 
     def one(run: int) -> None:
         try:
-            outcomes.append(attempt(work, spec, base, containers[run - 1], run))
+            outcomes.append(attempt(work, spec, turn, base, containers[run], run))
         except Exception as error:
             outcomes.append(error)
 
-    threads = [threading.Thread(target=one, args=(run,)) for run in runs[1:]]
+    first_run, *others = containers
+    threads = [threading.Thread(target=one, args=(run,)) for run in others]
     for thread in threads:
         thread.start()
-    one(1)
+    one(first_run)
     for thread in threads:
         thread.join()
     ended = [outcome for outcome in outcomes if isinstance(outcome, Ended)]
@@ -137,8 +156,37 @@ def _work(
     return False, f"the agent failed: {ended[0].reason}" if ended[0].reason else "the agent failed"
 
 
+def _containers(work: Work, spec: TaskSpec, turn: Turn) -> tuple[Base | None, dict[int, Container]]:
+    """The container of each attempt that works, and the snapshot they are of, unless the last turn left it."""
+    from engine.containers.container import create
+    from engine.tasks import kept
+    from engine.tasks.prepare import prepared
+
+    if turn.attempt:
+        left = kept.take(work, turn.attempt)
+        if left:
+            return None, {turn.attempt: left}
+        text = "the container of the turn before is gone: a new one gets the files as that turn left them"
+        work.recorder.emit(ev.Notice(level="info", text=text, run=turn.attempt))
+    runs = [turn.attempt] if turn.attempt else list(range(1, spec.attempts + 1))
+    with prepared(work) as base:
+        standing_by = [base.standby.container] if base.standby else []
+        containers = dict(zip(runs, standing_by, strict=False))
+        for run in runs[len(containers) :]:
+            containers[run] = create(work.api, work.container_spec(base.image, "task", run, boots=True))
+    return base, containers
+
+
 def _remove_containers(task: str, *, keep_stopped: bool = False) -> None:
     """As `recovery.remove_containers`, imported at the end of a task, not on its way to the start."""
     from engine.tasks.recovery import remove_containers
 
     remove_containers(task, keep_stopped=keep_stopped)
+
+
+def _give_up_old_containers() -> None:
+    from engine.containers.endpoint import connect
+    from engine.tasks.kept import give_up_old
+
+    with suppress(DockerUnavailable):
+        give_up_old(connect())

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from engine.tasks.model import TaskState
     from engine.tasks.spec import TaskSpec
 
-_FOLDER = "turns"
+FOLDER = "turns"
+"""Where follow-ups are written down, in the task's folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def ask(folder: Path, state: TaskState, prompt: str, attempt: int) -> Turn:
     turn = Turn(len(state.turns) + 1, prompt, attempt, before.session, changed, head)
     import tomli_w
 
-    write_atomic(folder / _FOLDER / f"{turn.number}.toml", tomli_w.dumps({**asdict(turn), "created_at": time.time()}))
+    write_atomic(folder / FOLDER / f"{turn.number}.toml", tomli_w.dumps({**asdict(turn), "created_at": time.time()}))
     return turn
 
 
@@ -71,7 +72,7 @@ def pending(folder: Path, state: TaskState) -> Turn | None:
     Raises:
         EngineError: it cannot be read.
     """
-    path = folder / _FOLDER / f"{len(state.turns) + 1}.toml"
+    path = folder / FOLDER / f"{len(state.turns) + 1}.toml"
     try:
         found = tomllib.loads(path.read_text())
         return Turn(**{name: found[name] for name in Turn.__dataclass_fields__})

@@ -110,6 +110,7 @@ def _task_verbs(verbs: Verbs) -> None:
     verb = _verb(verbs, "diff", "tasks:diff", "print a task's diff", "examples:\n  fumehood diff k3m9xq | git apply")
     verb.add_argument("task", metavar="TASK")
     verb.add_argument("--attempt", type=int, default=1, metavar="N", help="the diff of attempt N (default 1)")
+    verb.add_argument("--turn", type=int, default=0, metavar="N", help="what turn N alone changed (default: all turns)")
     verb.add_argument("--stat", action="store_true", help="only file names and numbers of lines")
 
     verb = _verb(verbs, "follow-up", "tasks:follow_up", "ask the agent of an ended task for more", _FOLLOW_UP_EXAMPLES)

@@ -112,6 +112,8 @@ def _print_status(state: TaskState) -> None:
     for phase in state.phases:
         why = f"  {phase.reason}" if phase.reason else ""
         say(f"  {phase.name:<12} {phase.status:<8} {phase.seconds:7.2f}s{why}")
+    for turn in state.turns[1:]:
+        say(f"  turn {turn.number}       {turn.status} · {turn.prompt.splitlines()[0]}")
     for attempt in state.attempts:
         diff = attempt.diff
         size = f"{diff.files_changed} files +{diff.lines_added} −{diff.lines_removed}"
@@ -199,12 +201,12 @@ def _write_raw(bench: Bench, task: str, event: object) -> None:
 def diff(options: argparse.Namespace) -> int:
     """A task's diff on standard output, byte for byte as `git apply` takes it."""
     bench = Bench()
-    patch = bench.diff(options.task, options.attempt)
+    patch = bench.diff(options.task, options.attempt, options.turn)
     if not options.stat:
         sys.stdout.buffer.write(patch)
         sys.stdout.buffer.flush()
         return 0
-    stat = bench.diff_stat(options.task, options.attempt)
+    stat = bench.diff_stat(options.task, options.attempt, options.turn)
     if options.json:
         print_json({"v": 1, "files": [{"path": f.path, "added": f.added, "removed": f.removed} for f in stat.files]})
         return 0
