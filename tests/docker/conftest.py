@@ -92,8 +92,13 @@ class Lab:
         return folder
 
     def containers(self, task: str) -> list[str]:
-        """The containers of a task that docker still has."""
-        argv = ["docker", "ps", "-aq", "--filter", f"name=^/fumehood-{task}-"]
+        """The containers of a task that docker still has, but for those that are kept for a follow-up."""
+        argv = ["docker", "ps", "-aq", "--filter", f"name=^/fumehood-{task}-[^k]"]
+        return subprocess.run(argv, check=True, capture_output=True, text=True).stdout.split()
+
+    def kept(self, task: str) -> list[str]:
+        """The containers of a task that are kept for a follow-up."""
+        argv = ["docker", "ps", "-aq", "--filter", f"name=^/fumehood-{task}-kept-"]
         return subprocess.run(argv, check=True, capture_output=True, text=True).stdout.split()
 
     def clean_up(self) -> None:

@@ -66,7 +66,7 @@ def test_it_goes_on_in_the_container_that_was_left(lab: Lab) -> None:
 def test_a_container_that_is_gone_is_replaced_with_its_files(lab: Lab) -> None:
     folder = project(lab, "gone")
     first = lab.task(folder, FIRST)
-    subprocess.run(["docker", "rm", "-f", *lab.containers(first["id"])], check=True, capture_output=True)
+    subprocess.run(["docker", "rm", "-f", *lab.kept(first["id"])], check=True, capture_output=True)
     state = follow_up(
         lab, first["id"], "cat a.txt c.txt; ls b.txt /root/outside; git log --format=%s; git status --short"
     )
@@ -85,7 +85,7 @@ def test_a_reset_gives_up_the_container_that_is_only_kept(lab: Lab) -> None:
     folder = project(lab, "reset")
     first = lab.task(folder, "echo two >> a.txt")
     assert "1 snapshot removed" in lab.run("cache", "reset", "--env", str(folder)).stdout
-    assert lab.containers(first["id"]) == []
+    assert lab.kept(first["id"]) == []
     state = follow_up(lab, first["id"], "cat a.txt")
     assert (state["status"], state["cache"]["result"]) == ("ready", "miss")
     assert last_output(lab, first["id"]) == "one\ntwo\n"

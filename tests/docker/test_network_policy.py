@@ -162,7 +162,7 @@ def containers(task: str) -> dict[str, str]:
     """The containers of a task that run, by their role; none has a network of its own."""
     found = {}
     form = '{{index .Config.Labels "fumehood.role"}} {{.HostConfig.NetworkMode}}'
-    argv = ["docker", "ps", "-q", "--filter", f"label=fumehood.task={task}"]
+    argv = ["docker", "ps", "-q", "--filter", f"name=^/fumehood-{task}-"]
     for container in subprocess.run(argv, check=True, capture_output=True, text=True).stdout.split():
         inspect = ["docker", "inspect", "-f", form, container]
         role, network = subprocess.run(inspect, check=True, capture_output=True, text=True).stdout.split()

@@ -60,7 +60,7 @@ def test_a_snapshot_tells_its_registries(tmp_path: Path) -> None:
         with pytest.raises(NetworkError):
             of_image(work.api, container.image)
         found = discover(container, "/")
-        image = container.commit("fumehood/registries-test", work.spec.id, work.labels("base", 1))
+        image = container.commit("fumehood/registries-test", work.id, work.labels("base", 1))
         try:
             assert of_image(work.api, image) == found
         finally:
