@@ -6,6 +6,7 @@ It is cheap to make: docker, git and the environment loader are imported when a 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from engine.network.check import Checked, CheckedPhase, Entry
     from engine.repository.diff import DiffStat
     from engine.repository.publish import ApplyOutcome
+    from engine.repository.source import Source
+    from engine.setup.effective import Effective
     from engine.tasks.events import AnyEvent, Kept
     from engine.tasks.model import TaskState
 
@@ -89,6 +92,19 @@ class Bench:
         from engine.environment.load import load
 
         return load(find(reference, self.cwd))
+
+    def effective(self, environment: Environment) -> Effective:
+        """The scripts that run for an environment, with those of automatic setup for its default branch.
+
+        Raises:
+            RepositoryError: automatic setup is wanted and the repository cannot be read.
+        """
+        from engine.repository.source import Source
+        from engine.repository.tree import CommitTree
+        from engine.setup.effective import effective
+
+        source = Source.of(environment)
+        return effective(environment, lambda: CommitTree(*_default_commit(environment, source)), source.subdirectory)
 
     def write_environment(self, path: Path, data: Mapping[str, Any], *, force: bool = False) -> None:
         """Write an environment file, which is trusted then: what the user had made here needs no question.
@@ -394,6 +410,9 @@ class Bench:
         from engine.containers import images
         from engine.containers.endpoint import connect
         from engine.repository.source import Source
+        from engine.repository.tree import CommitTree
+        from engine.repository.watched import at_commit
+        from engine.setup.effective import effective
         from engine.tasks.secrets import secret_values
 
         api = connect()
@@ -401,16 +420,16 @@ class Bench:
         if image is None:
             return Decided("miss", f"image {environment.image.name} is not there yet", "")
         source = Source.of(environment)
-        key = cache_key(environment, image_id=image, repository=source.identity, secrets=secret_values(environment))
-        watched = None
-        if environment.maintenance.watch:
-            from engine.repository.mirror import Mirror
-            from engine.repository.watched import at_commit
-
-            mirror = Mirror(source)
-            mirror.update()
-            sha = mirror.resolve(None, environment.repository.default_branch).sha
-            watched = at_commit(mirror.git_dir, sha, source.subdirectory, environment.maintenance.watch)
+        place = cache(lambda: _default_commit(environment, source))
+        runs = effective(environment, lambda: CommitTree(*place()), source.subdirectory)
+        key = cache_key(
+            environment,
+            image_id=image,
+            repository=source.identity,
+            secrets=secret_values(environment),
+            automatic=runs.plan_text,
+        )
+        watched = at_commit(*place(), source.subdirectory, runs.watch) if runs.watch else None
         return snapshots.explain(api, environment, key, watched)
 
     def cache_list(self) -> list[CacheEntry]:
@@ -597,6 +616,15 @@ class Bench:
         return bootstrap(progress, suite=suite, extra_packages=packages)
 
 
+def _default_commit(environment: Environment, source: Source) -> tuple[Path, str]:
+    """The mirror of a repository, brought up to date, and the commit that snapshots are made from."""
+    from engine.repository.mirror import Mirror
+
+    mirror = Mirror(source)
+    mirror.update()
+    return mirror.git_dir, mirror.resolve(None, environment.repository.default_branch).sha
+
+
 def _detach(folder: Path, environment: Environment | None, *, fork: bool) -> None:
     """Give the task in `folder` a supervisor, in the quickest way there is."""
     from engine.tasks import detach, starter
@@ -613,9 +641,7 @@ def _detach(folder: Path, environment: Environment | None, *, fork: bool) -> Non
 def _refuse_unsupported(environment: Environment) -> None:
     """What this version reads but cannot do yet is refused, never passed over in silence (SPEC E2)."""
     unsupported = {
-        "setup.auto": environment.setup.auto,
         "image.build": bool(environment.image.build),
-        "versions": bool(environment.versions),
     }
     named = [key for key, used in unsupported.items() if used]
     if named:

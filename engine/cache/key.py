@@ -36,7 +36,9 @@ class Key:
         return {**self.components, component: ""} == {**other.components, component: ""}
 
 
-def cache_key(environment: Environment, *, image_id: str, repository: str, secrets: Mapping[str, Secret]) -> Key:
+def cache_key(
+    environment: Environment, *, image_id: str, repository: str, secrets: Mapping[str, Secret], automatic: str = ""
+) -> Key:
     """The key of this environment as it stands.
 
     Commits, network settings, resources and the agent are not part of it (SPEC C2).
@@ -45,13 +47,15 @@ def cache_key(environment: Environment, *, image_id: str, repository: str, secre
         image_id: docker's id of the image, not its name: a name can move.
         repository: the address of the source repository, and the folder in it the task works in.
         secrets: the value of each declared secret; only HMACs of them are kept.
+        automatic: all that automatic setup does; empty when the environment does not want it.
     """
     scripts = {"setup script": environment.setup.script, "maintenance script": environment.maintenance.script}
+    if environment.setup.auto:
+        scripts["automatic setup"] = automatic
     material: dict[str, bytes] = {
         "format": FORMAT.encode(),
         "image": image_id.encode(),
         "repository": repository.encode(),
-        "automatic setup": str(environment.setup.auto).encode(),
         **{name: script.encode("utf-8", "surrogatepass") for name, script in scripts.items()},
         **{f"version {k}": v.encode() for k, v in environment.versions.items()},
         **{f"variable {k}": v.encode("utf-8", "surrogatepass") for k, v in environment.variables.items()},

@@ -8,21 +8,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from engine.environment.detect import detect
 from engine.errors import EngineError, UsageError
+from engine.setup.plan import plan
+from engine.setup.tree import FolderTree
 from engine.state import write_atomic
 
 
 def initial(folder: Path) -> dict[str, Any]:
     """The content of an environment file that builds and tests the project in `folder`."""
-    found = detect(folder)
     data: dict[str, Any] = {"name": _name(folder)}
-    if found.setup_script:
-        data["setup"] = {"script": found.setup_script}
-        data["maintenance"] = {"script": found.maintenance_script, "watch": list(found.watch)}
-    if "python" in found.kinds:
-        # Byte code is no result; many repositories do not ignore it.
-        data["variables"] = {"PYTHONDONTWRITEBYTECODE": "1"}
+    if plan(FolderTree(folder)).steps:
+        # Not the commands themselves: the plan stays right when the project changes.
+        data["setup"] = {"auto": True}
     data["network"] = {"agent": "off"}
     # Runs the prompt as a shell line: works everywhere, and shows that the environment does.
     data["agent"] = {"use": "command"}

@@ -141,7 +141,7 @@ class Care:
 
     def _edited(self, work: Work, committed: Mapping[str, str]) -> Mapping[str, str]:
         """The watched files as they stand in the checkout, settled; those of the commit while nobody touched them."""
-        patterns = work.environment.maintenance.watch
+        patterns = work.effective.watch
         if work.source.kind != "local" or not patterns:
             return committed
         folder, like = Path(work.source.url, work.source.subdirectory), work.checkout.target.sha
@@ -164,9 +164,9 @@ class Care:
             snapshots.reset_folder(),
             *git_folders(work.source),
         }
-        if work.source.kind == "local" and work.environment.maintenance.watch:
+        if work.source.kind == "local" and work.effective.watch:
             top = Path(work.source.url, work.source.subdirectory)
-            found |= set(folders_of(top, work.environment.maintenance.watch))
+            found |= set(folders_of(top, work.effective.watch))
         return found
 
     def _new_work(self, environment: Environment, folder: Path, name: str) -> Work:
@@ -253,8 +253,8 @@ class Care:
 
     def _get_ready(self, sight: _Sight) -> None:
         """Have the container of the next refresh running: then its script starts at once."""
-        settings, root = sight.work.environment.maintenance, _root(sight)
-        useful = settings.watch and settings.script.strip() and root and sight.work.environment.cache.standby
+        runs, root = sight.work.effective, _root(sight)
+        useful = runs.watch and runs.maintenance_script.strip() and root and sight.work.environment.cache.standby
         if not useful or root is None or not self._may_stand_by():
             self._drop_ready()
         elif self._ready is None or not _fits(self._ready, sight, root):
@@ -325,8 +325,7 @@ def _alone(sight: _Sight, snapshot: Snapshot) -> bool:
 def _refresh_due(sight: _Sight, wanted: Mapping[str, str]) -> tuple[Snapshot | None, str]:
     """The snapshot to refresh, and why, when none has seen these contents of the watched files; else None."""
     root = _root(sight)
-    settings = sight.work.environment.maintenance
-    if root is None or not wanted or not settings.script.strip():
+    if root is None or not wanted or not sight.work.effective.maintenance_script.strip():
         return None, ""
     same = [s for s in sight.found if s.key.digest == sight.key.digest and s.maintained and _alone(sight, s)]
     if any(s.maintained and s.maintained.files == wanted for s in same):

@@ -50,7 +50,7 @@ def maintenance(work: Work, base: Base, container: Container, run: int) -> bool:
 
 def _due(work: Work, base: Base) -> tuple[bool, str]:
     """Whether the script has to run in a container of the snapshot, and why (not)."""
-    if not work.environment.maintenance.script.strip():
+    if not work.effective.maintenance_script.strip():
         return False, "no maintenance script"
     if not work.watched:
         return True, ""
@@ -90,7 +90,7 @@ def run_maintenance(
                 work,
                 container,
                 "maintenance",
-                settings.script,
+                work.effective.maintenance_script,
                 run=run,
                 timeout=settings.timeout,
                 env={**open_outlet.variables, **given(work, "maintenance")},

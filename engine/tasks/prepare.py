@@ -13,7 +13,7 @@ from engine.cache.key import Key, cache_key
 from engine.containers import images
 from engine.containers.container import Container, Mount, create
 from engine.durations import words
-from engine.errors import ContainerError, RepositoryError
+from engine.errors import ContainerError, PhaseFailed, RepositoryError
 from engine.repository import into
 from engine.state import locked
 from engine.tasks import events as ev
@@ -68,7 +68,13 @@ def base_image(work: Work) -> str:
 
 def environment_key(work: Work, image_id: str) -> Key:
     """The cache key of the task's environment."""
-    return cache_key(work.environment, image_id=image_id, repository=work.source.identity, secrets=work.secrets)
+    return cache_key(
+        work.environment,
+        image_id=image_id,
+        repository=work.source.identity,
+        secrets=work.secrets,
+        automatic=work.effective.plan_text,
+    )
 
 
 @contextmanager
@@ -162,12 +168,23 @@ def _build(work: Work, image_id: str, key: Key, decision: Explanation) -> Base:
             into.checkout(container, work.repository_dir, checkout.default.sha)
             into.record_leftovers(container, work.repository_dir)
             seconds = round(time.monotonic() - started, 3)
-            snapshot = _commit(work, container, key, checkout.default.sha, seconds, kept=decision.result != "off")
+            snapshot = Snapshot(
+                "",
+                work.environment.id,
+                work.environment.name,
+                key,
+                time.time(),
+                checkout.default.sha,
+                seconds,
+                0,
+                _maintained(work),
+            )
+            snapshot = _commit(work, container, snapshot, kept=decision.result != "off")
     finally:
         container.remove()
     if decision.result != "off":
         snapshots.remove_outdated(work.api, work.environment, key, keep=snapshot.image)
-    return Base(snapshot, kept=decision.result != "off")
+    return Base(snapshot, kept=decision.result != "off", maintained=snapshot.maintained)
 
 
 def _clone(work: Work, container: Container, sha: str) -> None:
@@ -185,27 +202,62 @@ def _clone(work: Work, container: Container, sha: str) -> None:
 
 
 def _setup(work: Work, container: Container) -> None:
-    setup = work.environment.setup
-    if not setup.script.strip():
-        skipped(work.recorder, "setup", "no setup script")
+    script, versions = work.effective.setup_script, work.environment.versions
+    if not script.strip() and not versions:
+        auto = work.effective.plan is not None
+        skipped(work.recorder, "setup", "automatic setup found nothing to install" if auto else "no setup script")
         return
     from engine.network.check import PUBLIC
     from engine.tasks.outlet import outlet
 
-    with (
-        phase(work.recorder, "setup"),
-        nothing_left_behind(work, container, "setup"),
-        outlet(work, container, "setup", PUBLIC, run=1) as way_out,
-    ):
-        run_script(
-            work,
-            container,
-            "setup",
-            setup.script,
-            run=1,
-            timeout=setup.timeout,
-            env={**way_out.variables, **given(work, "setup")},
-        )
+    with phase(work.recorder, "setup"):
+        script = _versions(work, container) + script
+        _tell_plan(work)
+        with (
+            nothing_left_behind(work, container, "setup"),
+            outlet(work, container, "setup", PUBLIC, run=1) as way_out,
+        ):
+            run_script(
+                work,
+                container,
+                "setup",
+                script,
+                run=1,
+                timeout=work.environment.setup.timeout,
+                env={**way_out.variables, **given(work, "setup")},
+            )
+
+
+def _versions(work: Work, container: Container) -> str:
+    """The bash that gives the tools the versions the environment wants; empty when they have them.
+
+    Raises:
+        PhaseFailed: a version cannot be had in this image.
+    """
+    wanted, plan = work.environment.versions, work.effective.plan
+    asked = plan.asked if plan else ()
+    if not wanted and not asked:
+        return ""
+    from engine.setup.versions import PROBE, found_in, switch
+
+    # Images that have several versions show them to login shells.
+    tools = sorted({*wanted, *(one.tool for one in asked)})
+    probed = container.bash('exec bash -lc "$1" "$@"', PROBE, *tools).out.decode("utf-8", "replace")
+    found = switch(wanted, asked, *found_in(probed))
+    for text in found.notices:
+        work.recorder.emit(ev.Notice(level="info", text=text))
+    if found.refused:
+        raise PhaseFailed("setup", "; ".join(found.refused))
+    return found.script
+
+
+def _tell_plan(work: Work) -> None:
+    """Journal what automatic setup is going to run (SPEC E4)."""
+    plan = work.effective.plan
+    for line in plan.lines() if plan else ():
+        work.recorder.emit(ev.Notice(level="info", text=f"automatic setup: {line}"))
+    for text in plan.notices if plan else ():
+        work.recorder.emit(ev.Notice(level="warning", text=f"automatic setup: {text}"))
 
 
 def _discover(work: Work, container: Container) -> None:
@@ -216,10 +268,16 @@ def _discover(work: Work, container: Container) -> None:
         work.recorder.emit(ev.Notice(level="info", text=text))
 
 
-def _commit(work: Work, container: Container, key: Key, sha: str, seconds: float, *, kept: bool) -> Snapshot:
-    environment = work.environment
-    snapshot = Snapshot("", environment.id, environment.name, key, time.time(), sha, seconds, 0)
+def _maintained(work: Work) -> Maintained | None:
+    """That setup has just done what maintenance would do: all of it is automatic, and the same commands."""
+    plan = work.effective.plan
+    if plan is None or not plan.watch or work.environment.maintenance.script.strip():
+        return None
+    return Maintained(time.time(), dict(work.watched_at(work.checkout.default.sha)))
+
+
+def _commit(work: Work, container: Container, snapshot: Snapshot, *, kept: bool) -> Snapshot:
     if kept:
         return snapshots.store(container, snapshot)
-    image = container.commit(f"fumehood/{environment.id}", f"task-{work.id}", work.labels("base", 1))
+    image = container.commit(f"fumehood/{work.environment.id}", f"task-{work.id}", work.labels("base", 1))
     return replace(snapshot, image=image)

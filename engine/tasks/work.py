@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from engine.repository.mirror import Mirror, Resolved
     from engine.repository.source import Source
     from engine.secrets.secret import Secret
+    from engine.setup.effective import Effective
+    from engine.setup.tree import Tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class Work:
     stop: Order
     secrets: Mapping[str, Secret]
     _fetched: Future[Checkout] | None = None
+    _effective: Effective | None = None
     _watched: Mapping[str, str] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _placeholders: dict[str, str] = field(default_factory=dict)
@@ -93,17 +96,35 @@ class Work:
         return Checkout(mirror, target, default)
 
     @property
+    def effective(self) -> Effective:
+        """The scripts of the environment with those of automatic setup, which goes by the default branch.
+
+        Raises:
+            RepositoryError: automatic setup is wanted and the repository cannot be read.
+        """
+        if self._effective is None:
+            from engine.setup.effective import effective
+
+            self._effective = effective(self.environment, self._tree, self.source.subdirectory)
+        return self._effective
+
+    def _tree(self) -> Tree:
+        from engine.repository.tree import CommitTree
+
+        return CommitTree(self.checkout.mirror.git_dir, self.checkout.default.sha)
+
+    @property
     def watched(self) -> Mapping[str, str]:
         """The files maintenance depends on, as the commit worked on has them; empty when nothing is watched."""
-        patterns = self.environment.maintenance.watch
         if self._watched is None:
-            from engine.repository.watched import at_commit
-
-            here = self.checkout if patterns else None
-            self._watched = (
-                at_commit(here.mirror.git_dir, here.target.sha, self.source.subdirectory, patterns) if here else {}
-            )
+            self._watched = self.watched_at(self.checkout.target.sha) if self.effective.watch else {}
         return self._watched
+
+    def watched_at(self, sha: str) -> Mapping[str, str]:
+        """The files maintenance depends on, as another commit has them."""
+        from engine.repository.watched import at_commit
+
+        return at_commit(self.checkout.mirror.git_dir, sha, self.source.subdirectory, self.effective.watch)
 
     def placeholder(self, secret: str) -> str:
         """What the containers of this task see in place of a network secret (SPEC N5)."""
@@ -141,4 +162,5 @@ class Work:
         """What every process in the containers has in its environment."""
         from engine.tasks.scripts import BASHRC
 
-        return {"BASH_ENV": BASHRC, **self.environment.variables}
+        chosen = {f"CODEX_ENV_{tool.upper()}_VERSION": version for tool, version in self.environment.versions.items()}
+        return {"BASH_ENV": BASHRC, **chosen, **self.environment.variables}

@@ -166,6 +166,7 @@ def _environment_verbs(verbs: Verbs) -> None:
     what.add_argument("--revoke", action="store_true", help="take back every agreement to this file")
     verb = _verb(env, "check", "environments:check", "check an environment file")
     verb.add_argument("env", nargs="?", default=None, metavar="FILE", help="a file, a folder or a name")
+    verb.add_argument("--plan", action="store_true", help="show what automatic setup does instead")
     _verb(env, "list", "environments:list_", "list the environments within reach")
     _verb(env, "schema", "environments:schema", "print the JSON Schema of environment files")
 

@@ -73,7 +73,7 @@ def _script(script: str, otherwise: str) -> str:
 
 
 def _maintenance(environment: Environment) -> str:
-    script = _script(environment.maintenance.script, "")
+    script = _script(environment.maintenance.script, "auto" if environment.setup.auto else "")
     watched = ", ".join(environment.maintenance.watch)
     return f"{script} (watches {watched})" if script and watched else script
 
