@@ -56,7 +56,6 @@ def supervise(folder: Path, environment: Environment | None = None) -> None:
     finally:
         stop.end()
     recorder.emit(ev.TaskStatus(status=status, reason=reason))
-    _give_up_old_containers()
     journal.close()
     lock.release()
 
@@ -95,6 +94,7 @@ def _run(
         for step in clean_up:
             step()
         _remove_containers(spec.id, keep_stopped=True)
+        _give_up_old_containers()
 
 
 def _work_of(

@@ -207,7 +207,7 @@ async def test_a_redirect_is_passed_on_and_where_it_leads_is_judged_by_itself(tm
         assert elsewhere in answer
         lab.port = real
         refused = await lab.ask(get(lab, "evil.test"))
-        assert refused.startswith(b"HTTP/1.1 403 Forbidden\r\n")
+        assert refused.startswith(b"HTTP/1.1 403 Forbidden (fumehood: evil.test")
         assert b"REACHED" not in refused
         records = await lab.settled(2)
         assert [(r.host, r.port, r.decision) for r in records] == [

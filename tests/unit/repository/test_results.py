@@ -68,7 +68,8 @@ def test_accepted(case: Case) -> None:
     assert result.tree == git("rev-parse", "HEAD^{tree}", cwd=case.agent)
     assert result.commits == ((first, "first"), (second, "second"))
     refs = git("for-each-ref", "--format=%(refname) %(objectname)", cwd=case.results.git_dir).splitlines()
-    assert refs == [f"refs/tasks/t1/2 {second}", f"refs/tasks/t1/base {case.base}"]
+    kept = [f"refs/tasks/t1/2 {second}", f"refs/tasks/t1/base {case.base}", f"refs/tasks/t1/turns/2-1 {second}"]
+    assert refs == kept
     assert "refs/tasks" not in git("for-each-ref", cwd=case.mirror.git_dir)
     assert case.results.receive(case.bundle, task="t1", attempt=2, base=case.base) == result
     follow_up = thin_bundle(case.results.git_dir, case.base, second, case.bundle.parent)
