@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from engine.environment.load import load
+from engine.environment.trust import trust
 from engine.secrets.store import Store
 from engine.state import state_dir
 from engine.tasks.spec import TaskSpec, new_id
@@ -42,12 +43,13 @@ supervise(Path(sys.argv[1]))
 
 @pytest.fixture
 def environment(tmp_path: Path) -> Path:
-    """An environment with a secret that has a value."""
+    """A trusted environment with a secret that has a value."""
     path = tmp_path / "fumehood.toml"
     path.write_text('name = "web"\n[secrets]\nTOK = {}\n')
     for step in (["init", "-q", "-b", "main"], ["commit", "-q", "--allow-empty", "-m", "start"]):
         subprocess.run(["git", "-C", str(tmp_path), *step], check=True)
     Store(load(path)).set("TOK", VALUE)
+    trust(load(path))
     return path
 
 
