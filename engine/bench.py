@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from engine.repository.source import Source
     from engine.setup.effective import Effective
     from engine.tasks.events import AnyEvent, Kept
+    from engine.tasks.garbage import Report
+    from engine.tasks.image import Listed
     from engine.tasks.model import TaskState
 
 
@@ -38,11 +40,12 @@ class EnvironmentEntry(NamedTuple):
 
 
 class CacheEntry(NamedTuple):
-    """A snapshot, when it expires (Unix seconds) and the tasks that use it."""
+    """A snapshot, when it expires (Unix seconds), the tasks that use it, and the bytes it adds to what it stands on."""
 
     snapshot: Snapshot
     expires_at: float
     in_use_by: tuple[str, ...]
+    size_bytes: int
 
 
 class SecretEntry(NamedTuple):
@@ -187,7 +190,6 @@ class Bench:
         missing = agent_named(agent).check(agent_settings(environment), environment.directory)
         if missing:
             raise UsageError(f"agent {agent} cannot start: {'; '.join(missing)}")
-        _refuse_unsupported(environment)
         connect()
         if not 1 <= attempts <= 4:
             raise UsageError(f"--attempts {attempts} is out of range", "use 1 to 4")
@@ -407,18 +409,18 @@ class Bench:
         from engine.cache import snapshots
         from engine.cache.decision import Explanation as Decided
         from engine.cache.key import cache_key
-        from engine.containers import images
         from engine.containers.endpoint import connect
         from engine.repository.source import Source
         from engine.repository.tree import CommitTree
         from engine.repository.watched import at_commit
         from engine.setup.effective import effective
+        from engine.tasks.image import present
         from engine.tasks.secrets import secret_values
 
         api = connect()
-        image = images.find(api, environment.image.name)
+        image = present(api, environment)
         if image is None:
-            return Decided("miss", f"image {environment.image.name} is not there yet", "")
+            return Decided("miss", f"image {environment.image.title} is not there yet", "")
         source = Source.of(environment)
         place = cache(lambda: _default_commit(environment, source))
         runs = effective(environment, lambda: CommitTree(*place()), source.subdirectory)
@@ -435,13 +437,50 @@ class Bench:
     def cache_list(self) -> list[CacheEntry]:
         """Every snapshot of this user, newest first."""
         from engine.cache import snapshots
+        from engine.containers import images
         from engine.containers.endpoint import connect
 
         api = connect()
         found = snapshots.everything(api)
         using = snapshots.users(api, found)
-        ttl = {entry.environment.id: entry.environment.cache.ttl for entry in self.environments() if entry.environment}
-        return [CacheEntry(s, s.created_at + ttl.get(s.environment, 12 * 3600), tuple(using[s.image])) for s in found]
+        added = {image.id: image.added for image in images.everything(api)}
+        ttls = self._ttls()
+        return [
+            CacheEntry(
+                snapshot=snapshot,
+                expires_at=snapshot.created_at + ttls.get(snapshot.environment, 12 * 3600),
+                in_use_by=tuple(using[snapshot.image]),
+                size_bytes=added.get(snapshot.image, 0),
+            )
+            for snapshot in found
+        ]
+
+    def _ttls(self) -> dict[str, float]:
+        """How long the snapshots of each environment within reach live, by its id."""
+        return {entry.environment.id: entry.environment.cache.ttl for entry in self.environments() if entry.environment}
+
+    def cache_gc(self, *, max_size: str | None = None, max_age: str | None = None, dry_run: bool = False) -> Report:
+        """Remove snapshots and images that nothing needs, and what dead processes left (SPEC C9).
+
+        Args:
+            max_size: all that is kept together is to be no larger, such as `20g`; the default when not given.
+            max_age: snapshots of this age go in any case, such as `6h`.
+            dry_run: only say what would go.
+
+        Raises:
+            UsageError: the size or the age cannot be read; ContainerError: the engine cannot be asked.
+        """
+        from engine.containers.endpoint import connect
+        from engine.environment.kinds import BadValue
+        from engine.environment.values import parse_duration
+        from engine.tasks import garbage
+
+        limit = garbage.limit_bytes(max_size)
+        try:
+            age = parse_duration(max_age) if max_age is not None else None
+        except BadValue as error:
+            raise UsageError(f"--max-age: {error.message}", error.hint) from error
+        return garbage.collect(connect(), max_bytes=limit, max_age=age, dry_run=dry_run, ttls=self._ttls())
 
     def cache_reset(self, environment: Environment) -> str:
         """Invalidate the environment's snapshots (SPEC C4); returns what happened in one line."""
@@ -453,7 +492,7 @@ class Bench:
         found = snapshots.of_environment(api, environment.id)
         lock = Lock(snapshots.lock_path(environment.id))
         # A task that is just starting from a snapshot has the lock; what it leaves goes with the next snapshot made.
-        removed = [s for s in found if snapshots.remove(api, s)] if lock.try_acquire() else []
+        removed = [s for s in found if snapshots.remove(api, s.image)] if lock.try_acquire() else []
         lock.release()
         if not found:
             return f"{environment.name}: there was no snapshot; the next start sets it up"
@@ -602,12 +641,12 @@ class Bench:
         self.trust(environment)
         return environment
 
-    def image_list(self) -> list[Any]:
-        """The images of the engine, newest first."""
-        from engine.containers import images
+    def image_list(self) -> list[Listed]:
+        """The images of the engine that are no snapshots, newest first, each with who uses it."""
         from engine.containers.endpoint import connect
+        from engine.tasks.image import listed
 
-        return images.all_images(connect())
+        return listed(connect(), [entry.environment for entry in self.environments() if entry.environment])
 
     def image_bootstrap(self, progress: Callable[[str], None], *, suite: str | None, packages: Sequence[str]) -> str:
         """Make the base image on this machine (SPEC E8); returns its id."""
@@ -636,16 +675,3 @@ def _detach(folder: Path, environment: Environment | None, *, fork: bool) -> Non
         detach.fork(lambda: supervise(folder, environment))
     else:
         detach.spawn(folder)
-
-
-def _refuse_unsupported(environment: Environment) -> None:
-    """What this version reads but cannot do yet is refused, never passed over in silence (SPEC E2)."""
-    unsupported = {
-        "image.build": bool(environment.image.build),
-    }
-    named = [key for key, used in unsupported.items() if used]
-    if named:
-        raise UsageError(
-            f"{environment.path}: {', '.join(named)}: this version cannot do that yet",
-            "remove it; a setup script can do most of it",
-        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from engine.agents.base import Agent, Chunk, Ended, Exit, Finished, Job, Output, Started, Yielded
 from engine.containers.container import Container
@@ -66,36 +66,54 @@ class ContainerTerminal:
 
 
 def drive(
-    agent: Agent, job: Job, recorder: Recorder, *, run: int, time_limit: float, stop: threading.Event
+    agent: Agent,
+    job: Job,
+    recorder: Recorder,
+    *,
+    run: int,
+    time_limit: float,
+    stop: threading.Event,
+    exceeded: Callable[[], str] = lambda: "",
 ) -> tuple[Ended, bool]:
     """Let the agent do its job.
 
+    Args:
+        exceeded: says which other limit it has passed, as the end of a sentence; empty while it has not.
+
     Returns:
-        How it ended, and whether that was our time limit. Processes of a limited or cancelled agent may still
+        How it ended, and whether that was a limit of ours. Processes of a limited or cancelled agent may still
         run in the container: ending them is the caller's.
 
     Raises:
         Cancelled: `stop` was set.
         EngineError: the container went away.
     """
-    return asyncio.run(_drive(agent, job, recorder, run, time_limit, stop))
+    return asyncio.run(_drive(agent, job, recorder, run, time_limit, stop, exceeded))
 
 
 async def _drive(
-    agent: Agent, job: Job, recorder: Recorder, run: int, time_limit: float, stop: threading.Event
+    agent: Agent,
+    job: Job,
+    recorder: Recorder,
+    run: int,
+    time_limit: float,
+    stop: threading.Event,
+    exceeded: Callable[[], str],
 ) -> tuple[Ended, bool]:
     work = asyncio.ensure_future(_consume(agent, job, recorder, run))
     deadline = asyncio.get_running_loop().time() + time_limit
     while not work.done():
         await asyncio.wait({work}, timeout=_POLL)
         late = asyncio.get_running_loop().time() >= deadline
-        if not work.done() and (late or stop.is_set()):
+        passed = exceeded()
+        if not work.done() and (late or passed or stop.is_set()):
             work.cancel()
             await asyncio.wait({work})
-            recorder.close_agent_commands(run, "killed" if stop.is_set() else "timeout")
+            recorder.close_agent_commands(run, "timeout" if late and not stop.is_set() else "killed")
             if stop.is_set():
                 raise Cancelled("the task was cancelled")
-            return Ended("failed", reason=f"stopped at its time limit of {time_limit:g} s"), True
+            reason = f"stopped at its time limit of {time_limit:g} s" if late else f"stopped: it {passed}"
+            return Ended("failed", reason=reason), True
     if stop.is_set():
         recorder.close_agent_commands(run, "killed")
         raise Cancelled("the task was cancelled")

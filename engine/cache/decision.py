@@ -108,7 +108,7 @@ def decide(
         return Explanation("miss", why, key.digest)
 
     def invalid(snapshot: Snapshot) -> str:
-        return _invalid(snapshot, now, ttl, reset_at)
+        return why_invalid(snapshot, now, ttl, reset_at)
 
     def fitness(snapshot: Snapshot) -> tuple[bool, bool, bool, bool, float]:
         same, maintained = snapshot.key.digest == key.digest, snapshot.maintained
@@ -129,7 +129,7 @@ def decide(
     return Explanation("hit", reason, key.digest, (), age, ttl - age, best, last)
 
 
-def _invalid(snapshot: Snapshot, now: float, ttl: float, reset_at: float | None) -> str:
+def why_invalid(snapshot: Snapshot, now: float, ttl: float, reset_at: float | None) -> str:
     """Why a snapshot does not count, whatever its key; empty when it does."""
     age = now - snapshot.created_at
     if reset_at is not None and snapshot.created_at <= reset_at:

@@ -21,7 +21,7 @@ from engine.cache.decision import (
 from engine.cache.key import Key
 from engine.containers import images
 from engine.containers.api import Api, Record
-from engine.containers.container import Container, labelled, task_of
+from engine.containers.container import COMMENT, Container, labelled, task_of
 from engine.errors import EngineError
 from engine.repository.watched import digest
 from engine.state import local_key, state_dir, write_atomic
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from engine.environment.model import Environment
 
+LABEL_ROLE, ROLE_BUILD = "fumehood.role", "build"
 # The role of a container that a task's last turn left, for a follow-up.
 KEPT = "kept"
 # How many refreshed states of one setup are kept: of the branch, and of what is being edited.
@@ -58,8 +59,27 @@ def everything(api: Api) -> list[Snapshot]:
 
 
 def _snapshots(api: Api, labels: dict[str, str]) -> list[Snapshot]:
-    found = (from_labels(image.id, image.size, image.labels) for image in images.snapshots(api, labels))
+    found = (of_image(api, image) for image in images.labelled(api, labels))
     return sorted((s for s in found if s), key=lambda snapshot: snapshot.changed_at, reverse=True)
+
+
+def of_image(api: Api, image: images.Image) -> Snapshot | None:
+    """The snapshot that an image is; None for any other."""
+    if image.labels.get(LABEL_ROLE) == ROLE_BUILD or not stored_by_us(api, image):
+        return None
+    return from_labels(image.id, image.size, image.labels)
+
+
+def stored_by_us(api: Api, image: images.Image) -> bool:
+    """Whether an image with our labels was stored by `store`, not made by somebody from one that was, or in it.
+
+    Such images inherit the labels: they may hold anything, and are their maker's.
+    """
+    if image.names:
+        repository = f"fumehood/{image.labels.get(LABEL_ENVIRONMENT, '')}"
+        return all(name.startswith(f"{repository}:") for name in image.names)
+    # One that lost its name to a later one with the same key.
+    return images.comment(api, image.id) == COMMENT
 
 
 def explain(api: Api, environment: Environment, key: Key, watched: Mapping[str, str] | None = None) -> Explanation:
@@ -130,18 +150,19 @@ def remove_outdated(api: Api, environment: Environment, key: Key, keep: str) -> 
     refreshed = dict(list(roots.items())[:REFRESHED_KEPT])
     needed = {keep, *refreshed, *refreshed.values()}
     needed |= {s.image for s in found if s.image not in roots and usable(s)}
-    return [s for s in found if s.image not in needed and remove(api, s)]
+    return [s for s in found if s.image not in needed and remove(api, s.image)]
 
 
-def remove(api: Api, snapshot: Snapshot) -> bool:
+def remove(api: Api, image: str) -> bool:
     """Remove a snapshot, with the containers of it that are only kept for a follow-up; False while one is in use."""
     for record in labelled(api, {LABEL_OWNER: owner()}):
-        if record["ImageID"] == snapshot.image and _is_kept(record):
+        if record["ImageID"] == image and is_kept(record):
             Container(api, record["Id"]).remove()
-    return images.remove(api, snapshot.image)
+    return images.remove(api, image)
 
 
-def _is_kept(record: Record) -> bool:
+def is_kept(record: Record) -> bool:
+    """Whether a container is only kept for a follow-up."""
     return bool(task_of(record)) and f"-{KEPT}-" in record["Names"][0] and record["State"] == "exited"
 
 
@@ -150,7 +171,7 @@ def users(api: Api, snapshots: Sequence[Snapshot]) -> dict[str, list[str]]:
     using: dict[str, list[str]] = {snapshot.image: [] for snapshot in snapshots}
     for record in labelled(api, {LABEL_OWNER: owner()}):
         task = task_of(record)
-        known = record["ImageID"] in using and not _is_kept(record)
+        known = record["ImageID"] in using and not is_kept(record)
         if known and task and task not in using[record["ImageID"]]:
             using[record["ImageID"]].append(task)
     return using

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing, suppress
 from typing import IO, Any
 from urllib.parse import urlencode
 
@@ -75,9 +75,9 @@ class Api:
         """DELETE /containers/ID, running or not, with its anonymous volumes."""
         self._json("DELETE", f"/containers/{container}", {"force": "1", "v": "1"})
 
-    def inspect(self, container: str) -> Record:
-        """GET /containers/ID/json."""
-        found: Record = self._json("GET", f"/containers/{container}/json")
+    def inspect(self, container: str, *, size: bool = False) -> Record:
+        """GET /containers/ID/json; `size` adds what it has written (`SizeRw`), for which the engine walks its files."""
+        found: Record = self._json("GET", f"/containers/{container}/json", {"size": "1"} if size else None)
         return found
 
     def rename(self, container: str, name: str) -> None:
@@ -94,9 +94,9 @@ class Api:
         found: list[Record] = self._json("GET", "/containers/json", query)
         return found
 
-    def commit(self, container: str, repository: str, tag: str, labels: Mapping[str, str]) -> str:
-        """POST /commit: the id of the image made of the container's filesystem."""
-        query = {"container": container, "repo": repository, "tag": tag, "pause": "1"}
+    def commit(self, container: str, repository: str, tag: str, labels: Mapping[str, str], comment: str) -> str:
+        """POST /commit: the id of the image made of the container's filesystem; `comment` is the image's alone."""
+        query = {"container": container, "repo": repository, "tag": tag, "comment": comment, "pause": "1"}
         return str(self._json("POST", "/commit", query, {"Labels": dict(labels)})["Id"])
 
     def put_archive(self, container: str, path: str, archive: IO[bytes]) -> None:
@@ -134,10 +134,23 @@ class Api:
         found: Record = self._json("GET", f"/images/{name}/json")
         return found
 
-    def images(self, filters: Mapping[str, Sequence[str]]) -> list[Record]:
-        """GET /images/json."""
-        found: list[Record] = self._json("GET", "/images/json", {"filters": json.dumps(dict(filters))})
+    def images(self, filters: Mapping[str, Sequence[str]], *, everything: bool = False) -> list[Record]:
+        """GET /images/json; with `everything`, also those that others only stand on."""
+        query = {"filters": json.dumps(dict(filters)), **({"all": "1"} if everything else {})}
+        found: list[Record] = self._json("GET", "/images/json", query)
         return found
+
+    def pull(self, repository: str, tag: str, credentials: str) -> Generator[Record | None, None, None]:
+        """POST /images/create: the engine's messages, see `messages`; `credentials` as X-Registry-Auth takes them."""
+        head = {"X-Registry-Auth": credentials} if credentials else {}
+        return self._messages("/images/create", {"fromImage": repository, "tag": tag}, head, b"")
+
+    def build(
+        self, context: IO[bytes], query: Mapping[str, str], credentials: str
+    ) -> Generator[Record | None, None, None]:
+        """POST /build: the engine's messages, see `messages`; `credentials` as X-Registry-Config takes them."""
+        head = {"Content-Type": "application/x-tar", **({"X-Registry-Config": credentials} if credentials else {})}
+        return self._messages("/build", query, head, context)
 
     def remove_image(self, image: str) -> None:
         """DELETE /images/ID, unless a container uses it."""
@@ -156,6 +169,22 @@ class Api:
         return found
 
     # HTTP
+
+    def _messages(
+        self, path: str, query: Mapping[str, str], headers: Mapping[str, str], body: bytes | IO[bytes]
+    ) -> Generator[Record | None, None, None]:
+        from engine.containers.messages import messages
+
+        connection = self._connect()
+        try:
+            head = {"Connection": "close", "Content-Length": str(_length(body)), **headers}
+            # The engine may refuse before it has taken everything; its answer then says why.
+            with suppress(BrokenPipeError, ConnectionResetError):
+                self._send(connection, "POST", path, query, head, body)
+        except BaseException:
+            connection.close()
+            raise
+        return messages(connection)
 
     def _json(self, method: str, path: str, query: Mapping[str, str] | None = None, body: Record | None = None) -> Any:
         data = None if body is None else json.dumps(body).encode()

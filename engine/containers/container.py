@@ -7,7 +7,6 @@ import os
 import re
 import shlex
 import tarfile
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -25,6 +24,8 @@ LABEL = "fumehood"
 # What root needs to install packages (apt drops to its own user, dpkg sets owners); nothing that reaches the host.
 CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID")
 HOSTNAME = "task"
+# What an image says that was made of a container of ours; images made on top of it do not say it.
+COMMENT = "fumehood snapshot"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ class Container:
         cwd: str = "",
         user: str = "",
         timeout: float | None = None,
-        stop: threading.Event | None = None,
+        stop: execution.Flag | None = None,
     ) -> execution.Exit:
         """Run `argv`, streaming its output to `sink`; see `execution.run`."""
         return execution.run(
@@ -216,8 +217,20 @@ class Container:
 
     def commit(self, repository: str, tag: str, labels: Mapping[str, str]) -> str:
         """Store its filesystem as an image with these labels; returns the image id."""
-        with translated("storing the snapshot", "is there room on the disk of the container engine?"):
-            return self.api.commit(self.id, repository, tag, labels)
+        from engine.containers.disk import HINT
+
+        with translated("storing the snapshot", HINT):
+            return self.api.commit(self.id, repository, tag, labels, COMMENT)
+
+    def running(self) -> bool:
+        """Whether its own process runs."""
+        with translated(f"looking at container {self.id[:12]}"):
+            return bool(self.api.inspect(self.id)["State"]["Running"])
+
+    def written(self) -> int:
+        """Bytes it has written beyond its image, holes as if filled; the engine walks all its files for it."""
+        with translated(f"measuring container {self.id[:12]}"):
+            return int(self.api.inspect(self.id, size=True).get("SizeRw") or 0)
 
 
 @contextmanager
@@ -374,6 +387,9 @@ def task_of(record: Record) -> str:
 
 
 def labelled(api: Api, labels: Mapping[str, str]) -> list[Record]:
-    """Docker's records of all containers, running or not, that carry these labels (value "" = any value)."""
+    """Docker's records of our containers, running or not, that carry these labels (value "" = any value).
+
+    Ours have names of ours, too: what a user makes from a snapshot has its labels, and is the user's.
+    """
     with translated("listing containers"):
-        return api.containers([LABEL, *(f"{k}={v}" if v else k for k, v in labels.items())])
+        return api.containers([LABEL, *(f"{k}={v}" if v else k for k, v in labels.items())], f"^/{LABEL}-")

@@ -87,6 +87,25 @@ def sdk(timeout: int = 120) -> docker.APIClient:
         return docker.APIClient(base_url=endpoint.url, version="auto", timeout=timeout)
 
 
+def pull_credentials(image: str) -> str:
+    """What docker's own configuration holds for the registry of `image`, as X-Registry-Auth takes it; may be empty."""
+    from docker import auth
+
+    with translated(f"reading docker's credentials for {image}"):
+        registry, _ = auth.resolve_repository_name(image)
+        header: bytes | None = auth.get_config_header(sdk(), registry)
+    return (header or b"").decode()
+
+
+def build_credentials() -> str:
+    """What docker's own configuration holds for all registries, as X-Registry-Config takes it; may be empty."""
+    from docker import auth
+
+    with translated("reading docker's credentials"):
+        found = auth.load_config().get_all_credentials()
+    return bytes(auth.encode_header(found)).decode() if found else ""
+
+
 def _reachable() -> Endpoint:
     tried = []
     for endpoint in candidates():

@@ -5,12 +5,11 @@ from __future__ import annotations
 import select
 import socket
 import struct
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from engine.containers.api import Api, Refused, Stream
 from engine.containers.endpoint import translated
@@ -23,6 +22,13 @@ _HEADER = struct.Struct(">BxxxL")
 _STREAMS: dict[int, StreamName] = {1: "out", 2: "err"}
 _READ_SIZE = 1 << 17
 _POLL = 0.1
+
+
+class Flag(Protocol):
+    """Something that is raised once, by another thread: a `threading.Event`, or what knows of several reasons."""
+
+    def is_set(self) -> bool:
+        """Whether it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +55,7 @@ def run(
     cwd: str = "",
     user: str = "",
     timeout: float | None = None,
-    stop: threading.Event | None = None,
+    stop: Flag | None = None,
 ) -> Exit:
     """Run `argv` in `container` and hand every chunk of its output to `sink` as it comes.
 
@@ -92,7 +98,7 @@ def pump(
     sink: Sink,
     *,
     deadline: float | None = None,
-    stop: threading.Event | None = None,
+    stop: Flag | None = None,
     until: Callable[[], bool] = lambda: False,
     close_stdin: bool = True,
 ) -> bool:
@@ -143,7 +149,7 @@ def _shut_write(raw: socket.socket) -> None:
         return
 
 
-def _exit_code(api: Api, process: str, deadline: float | None, stop: threading.Event | None) -> int | None:
+def _exit_code(api: Api, process: str, deadline: float | None, stop: Flag | None) -> int | None:
     """The process's exit code; its output may be closed some time before it ends."""
     pause = 0.001
     while True:

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 
 from engine.containers.api import Api, Refused
 from engine.containers.container import LABEL
-from engine.containers.endpoint import sdk, translated
+from engine.containers.endpoint import translated
 from engine.errors import ContainerError
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image the engine has: full id, names, size in bytes, labels, creation as Unix seconds."""
+    """An image the engine has: full id, names, size in bytes, labels, creation as Unix seconds.
+
+    `parent` is the id of the image it was made from here, empty when none is known; `added` the bytes it adds to that.
+    """
 
     id: str
     names: tuple[str, ...]
     size: int
     created: float
     labels: Mapping[str, str]
+    parent: str = ""
+    added: int = 0
 
 
 def find(api: Api, name: str) -> str | None:
@@ -36,52 +42,93 @@ def find(api: Api, name: str) -> str | None:
         raise
 
 
-def pull(api: Api, name: str, progress: Callable[[str], None]) -> str:
-    """Pull an image and return its id; `progress` gets a line whenever a layer's state changes.
+def comment(api: Api, image: str) -> str:
+    """What was noted when an image was made; images made on top of it do not have it."""
+    with translated(f"reading image {image[:19]}"):
+        return str(api.image(image).get("Comment") or "")
+
+
+def foreign(api: Api, image: str) -> str:
+    """That an image is made for another kind of machine than the engine's, as the end of a sentence; else empty."""
+    with translated(f"reading image {image[:19]}"):
+        made, here = api.image(image).get("Architecture", ""), api.version().get("Arch", "")
+    return f"is made for {made}, the container engine runs on {here}" if made and here and made != here else ""
+
+
+def pull(api: Api, name: str, progress: Callable[[str], None], check: Callable[[], None]) -> str:
+    """Pull an image and return its id.
+
+    Args:
+        progress: gets a line now and then, once a second at most.
+        check: called a few times a second; what it raises ends the pull.
 
     Raises:
-        ContainerError: the registry refuses, cannot be reached, or does not have it.
+        ContainerError: the registry refuses, cannot be reached, or does not have it; or the disk is too small.
     """
+    from engine.containers.disk import refuse_to_fill
+    from engine.containers.endpoint import pull_credentials
+    from engine.containers.progress import Layers, Pace
+
     hint = "check the name; without a registry use `fumehood image bootstrap` and its image"
-    seen: dict[str, str] = {}
-    repository, tag = name, None
-    if "@" not in name and ":" not in name.rpartition("/")[2]:
-        tag = "latest"
-    with translated(f"pulling image {name}", hint):
-        for line in sdk().pull(repository, tag=tag, stream=True, decode=True):
-            if "error" in line:
-                raise ContainerError(f"pulling image {name}: {line['error']}", hint)
-            layer, status = line.get("id", ""), line.get("status", "")
-            if seen.get(layer) != status:
-                seen[layer] = status
-                progress(f"{layer}: {status}" if layer else status)
+    repository, at, tag = name.partition("@")
+    if not at:
+        colon = name.rfind(":")
+        repository, tag = (name[:colon], name[colon + 1 :]) if colon > name.rfind("/") else (name, "latest")
+    layers, pace = Layers(), Pace(progress)
+    progress(f"pulling image {name}")
+    credentials = pull_credentials(name)
+    with translated(f"pulling image {name}", hint), closing(api.pull(repository, tag, credentials)) as messages:
+        for message in messages:
+            check()
+            if message and "error" in message:
+                raise ContainerError(f"pulling image {name}: {message['error']}", hint)
+            if message:
+                layers.feed(message)
+            if pace.due():
+                refuse_to_fill(api, layers.needed, f"image {name}")
+                pace.say(f"pulling image {name}: {layers}")
     found = find(api, name)
     if found is None:
         raise ContainerError(f"image {name} was pulled but is not there", hint)
     return found
 
 
-def snapshots(api: Api, labels: Mapping[str, str]) -> list[Image]:
+def labelled(api: Api, labels: Mapping[str, str]) -> list[Image]:
     """The images of ours that carry these labels (value "" = any value), newest first."""
     filters = {"label": [LABEL, *(f"{k}={v}" if v else k for k, v in labels.items())]}
     return _list(api, filters)
 
 
-def all_images(api: Api) -> list[Image]:
-    """Every named or labelled image of the engine, newest first."""
-    return _list(api, {"dangling": ["false"]})
+def everything(api: Api) -> list[Image]:
+    """Every image of the engine, newest first, with what it adds to its parent; without the steps between the two."""
+    records = {image.id: image for image in _list(api, {}, everything=True)}
+
+    def whole(image: Image | None) -> bool:
+        return image is None or bool(image.names) or LABEL in image.labels
+
+    def with_parent(image: Image) -> Image:
+        parent = records.get(image.parent)
+        while not whole(parent):
+            assert parent is not None
+            parent = records.get(parent.parent)
+        if parent is None:
+            return replace(image, parent="", added=image.size)
+        return replace(image, parent=parent.id, added=max(0, image.size - parent.size))
+
+    return [with_parent(image) for image in records.values() if whole(image)]
 
 
-def _list(api: Api, filters: Mapping[str, Sequence[str]]) -> list[Image]:
+def _list(api: Api, filters: Mapping[str, Sequence[str]], *, everything: bool = False) -> list[Image]:
     with translated("listing images"):
-        found = api.images(filters)
+        found = api.images(filters, everything=everything)
     images = [
         Image(
             record["Id"],
-            tuple(record.get("RepoTags") or ()),
+            tuple(name for name in record.get("RepoTags") or () if name != "<none>:<none>"),
             int(record["Size"]),
             float(record["Created"]),
             record.get("Labels") or {},
+            record.get("ParentId") or "",
         )
         for record in found
     ]

@@ -54,6 +54,11 @@ class Image:
     name: str = key(v.IMAGE, "Image to use: Debian or Ubuntu-like, with bash and git.", default=DEFAULT_IMAGE)
     build: str = key(v.FILE, "Dockerfile to build the image from, in place of a name.", example="Dockerfile")
 
+    @property
+    def title(self) -> str:
+        """What people know it as."""
+        return self.build or self.name
+
 
 @dataclass(frozen=True, slots=True)
 class Setup:

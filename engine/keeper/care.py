@@ -23,6 +23,7 @@ from engine.repository.watched import differences, digest, folders_of, git_folde
 from engine.state import private_dir
 from engine.tasks import events as ev
 from engine.tasks import standby
+from engine.tasks.image import context_of
 from engine.tasks.journal import Journal
 from engine.tasks.prepare import base_image, environment_key, prepared
 from engine.tasks.recorder import Recorder
@@ -74,6 +75,7 @@ class Care:
         self._told = ""
         self._file = b""
         self._failed: set[tuple[str, str]] = set()
+        self._unbuilt: tuple[str, EngineError] | None = None
         self._seen: Mapping[str, str] | None = None
         self._touched = False
         self._ready: Refresh | None = None
@@ -107,7 +109,7 @@ class Care:
         committed = work.watched
         edited = self._edited(work, committed)
         self.folders = self._folders(work)
-        key = environment_key(work, base_image(work))
+        key = environment_key(work, self._image(work))
         found = snapshots.of_environment(work.api, environment.id)
         decision = decide(
             found,
@@ -120,6 +122,21 @@ class Care:
         )
         assert checkout
         return _Sight(work, key, found, decision, committed, edited)
+
+    def _image(self, work: Work) -> str:
+        """The environment's image; a build that failed is not tried again before something it is made from changes."""
+        here = context_of(work.environment).digest() if work.environment.image.build else ""
+        if self._unbuilt is not None and self._unbuilt[0] == here:
+            raise self._unbuilt[1]
+        self._unbuilt = None
+        try:
+            return base_image(work)
+        except Cancelled:
+            raise
+        except EngineError as error:
+            if here:
+                self._unbuilt = (here, error)
+            raise
 
     def _load(self) -> Environment | None:
         """The environment, once its file is settled and trusted."""
@@ -164,6 +181,8 @@ class Care:
             snapshots.reset_folder(),
             *git_folders(work.source),
         }
+        if work.environment.image.build:
+            found.add((work.environment.directory / work.environment.image.build).parent)
         if work.source.kind == "local" and work.effective.watch:
             top = Path(work.source.url, work.source.subdirectory)
             found |= set(folders_of(top, work.effective.watch))

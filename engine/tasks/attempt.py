@@ -16,6 +16,7 @@ from engine.containers.container import Container
 from engine.errors import PhaseFailed
 from engine.repository import into
 from engine.tasks import events as ev
+from engine.tasks.disk import watched
 from engine.tasks.kept import keep
 from engine.tasks.limits import limits_hit
 from engine.tasks.prepare import Base
@@ -116,7 +117,11 @@ def _agent(
     limit = work.environment.agent.timeout
     ended, limited = Ended("failed", reason="the container went away"), False
     try:
-        ended, limited = drive(agent, job, work.recorder, run=run, time_limit=limit, stop=work.stop.event)
+        with watched(work, container) as disk:
+            stop = work.stop.event
+            ended, limited = drive(
+                agent, job, work.recorder, run=run, time_limit=limit, stop=stop, exceeded=lambda: disk.exceeded
+            )
         exhausted, told = limits_hit(work, container)
         if told and ended.status == "failed":
             ended = msgspec.structs.replace(ended, reason=f"{ended.reason}; {told}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from engine.cache.snapshots import KEPT, owner
-from engine.containers.api import Api
+from engine.containers.api import Api, Record
 from engine.containers.container import Container, labelled, name_for, of_task, task_of
 from engine.errors import ContainerError
 from engine.tasks.work import Work
@@ -26,7 +26,7 @@ def take(work: Work, run: int) -> Container | None:
     record = next((r for r in of_task(work.api, work.id) if f"/{name}" in r["Names"] and r["State"] == "exited"), None)
     if record is None:
         return None
-    container = Container(work.api, record["Id"], record["ImageID"], work.environment.image.name)
+    container = Container(work.api, record["Id"], record["ImageID"], work.environment.image.title)
     try:
         container.rename(name_for(work.id, "task", run))
     except ContainerError:
@@ -36,9 +36,17 @@ def take(work: Work, run: int) -> Container | None:
 
 
 def give_up_old(api: Api) -> None:
-    """Remove those that are too old or too many: the oldest first."""
+    """Remove those that are too old or too many."""
+    for record in outdated(api):
+        Container(api, record["Id"]).remove()
+
+
+def outdated(api: Api) -> list[Record]:
+    """Docker's records of those that are too old or too many; the oldest are."""
     found = [r for r in labelled(api, {"fumehood.owner": owner()}) if task_of(r) and f"-{KEPT}-" in r["Names"][0]]
     newest_first = sorted(found, key=lambda record: float(record["Created"]), reverse=True)
-    for position, record in enumerate(newest_first):
-        if position >= _MOST or time.time() - float(record["Created"]) > _LONGEST:
-            Container(api, record["Id"]).remove()
+    return [
+        record
+        for position, record in enumerate(newest_first)
+        if position >= _MOST or time.time() - float(record["Created"]) > _LONGEST
+    ]

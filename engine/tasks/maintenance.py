@@ -18,6 +18,7 @@ from engine.repository import into
 from engine.repository.watched import differences
 from engine.state import Lock
 from engine.tasks import events as ev
+from engine.tasks.disk import check_room
 from engine.tasks.prepare import Base
 from engine.tasks.recorder import phase, skipped
 from engine.tasks.scripted import run_script
@@ -116,8 +117,9 @@ def keep(work: Work, container: Container, root: Snapshot, key: Key, sha: str, f
         files: what maintenance saw of the files it watches.
 
     Raises:
-        ContainerError: it cannot be stored.
+        ContainerError: it cannot be stored; PhaseFailed: it is larger than the environment allows.
     """
+    check_room(work, container)
     refreshed = replace(root, key=key, sha=sha, maintained=Maintained(time.time(), dict(files), root.image))
     snapshot = snapshots.store(container, refreshed)
     lock = Lock(snapshots.lock_path(work.environment.id))

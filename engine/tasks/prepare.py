@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
 from engine.cache import snapshots
@@ -17,6 +17,7 @@ from engine.errors import ContainerError, PhaseFailed, RepositoryError
 from engine.repository import into
 from engine.state import locked
 from engine.tasks import events as ev
+from engine.tasks.disk import check_room
 from engine.tasks.recorder import phase, skipped
 from engine.tasks.scripted import run_script
 from engine.tasks.scripts import BASHRC, BASHRC_CONTENT, HOME
@@ -46,24 +47,22 @@ class Base:
 
 
 def base_image(work: Work) -> str:
-    """The id of the environment's image, pulled when the engine does not have it (SPEC B07).
+    """The id of the environment's image, built or pulled when the engine does not have it (SPEC E1).
 
     Raises:
-        ContainerError: it is nowhere to be had.
+        ContainerError: it is nowhere to be had, or its build failed.
     """
+    if work.environment.image.build:
+        from engine.tasks.image import built
+
+        return built(work)
     name = work.environment.image.name
     found = images.find(work.api, name)
     if found:
         return found
     if name.startswith("fumehood/base"):
         raise ContainerError(f"image {name} is not there", "make it on this machine: `fumehood image bootstrap`")
-    work.recorder.emit(ev.Notice(level="info", text=f"pulling image {name}"))
-
-    def progress(line: str) -> None:
-        work.stop.check()
-        work.recorder.emit(ev.Notice(level="info", text=f"pull {line}"))
-
-    return images.pull(work.api, name, progress)
+    return images.pull(work.api, name, work.note, work.stop.check)
 
 
 def environment_key(work: Work, image_id: str) -> Key:
@@ -149,18 +148,18 @@ def _hit(work: Work, decision: Explanation, to_start: bool) -> Base:
 def _build(work: Work, image_id: str, key: Key, decision: Explanation) -> Base:
     """Clone, set up and commit in a container of its own, which no agent ever sees."""
     started = time.monotonic()
-    with phase(work.recorder, "clone"):
-        checkout = work.checkout
-        work.stop.check()
-        container = create(
-            work.api,
-            work.container_spec(image_id, "setup", 1, (Mount(checkout.mirror.git_dir, MIRROR),)),
-        )
-        folders = dict.fromkeys((f"{HOME}/", "/workspace/"), (b"", 0o1777))
-        container.put_all({**folders, BASHRC: (BASHRC_CONTENT.encode(), 0o644)})
-        container.start()
-        _clone(work, container, checkout.default.sha)
-    try:
+    with ExitStack() as after:
+        with phase(work.recorder, "clone"):
+            checkout = work.checkout
+            work.stop.check()
+            mounts = (Mount(checkout.mirror.git_dir, MIRROR),)
+            container = create(work.api, work.container_spec(image_id, "setup", 1, mounts))
+            after.callback(container.remove)
+            folders = dict.fromkeys((f"{HOME}/", "/workspace/"), (b"", 0o1777))
+            container.put_all({**folders, BASHRC: (BASHRC_CONTENT.encode(), 0o644)})
+            container.start()
+            _fit(work, container, image_id)
+            _clone(work, container, checkout.default.sha)
         _setup(work, container)
         with phase(work.recorder, "snapshot"):
             _discover(work, container)
@@ -168,6 +167,7 @@ def _build(work: Work, image_id: str, key: Key, decision: Explanation) -> Base:
             into.checkout(container, work.repository_dir, checkout.default.sha)
             into.record_leftovers(container, work.repository_dir)
             seconds = round(time.monotonic() - started, 3)
+            check_room(work, container)
             snapshot = Snapshot(
                 "",
                 work.environment.id,
@@ -180,25 +180,69 @@ def _build(work: Work, image_id: str, key: Key, decision: Explanation) -> Base:
                 _maintained(work),
             )
             snapshot = _commit(work, container, snapshot, kept=decision.result != "off")
-    finally:
-        container.remove()
     if decision.result != "off":
         snapshots.remove_outdated(work.api, work.environment, key, keep=snapshot.image)
     return Base(snapshot, kept=decision.result != "off", maintained=snapshot.maintained)
 
 
+def _fit(work: Work, container: Container, image_id: str) -> None:
+    """See whether anything can run in a container of the image, before setup begins (SECURITY-CASES B07).
+
+    Raises:
+        ContainerError: it cannot; says what the image lacks.
+    """
+    title, hint = (
+        work.environment.image.title,
+        "use an image with bash and git, or make one: `fumehood image bootstrap`",
+    )
+    try:
+        said = container.bash("echo bash; type -P git")
+        if not said.out.startswith(b"bash\n"):
+            raise ContainerError(f"image {title} has no working bash", hint)
+    except ContainerError as error:
+        if foreign := images.foreign(work.api, image_id):
+            raise ContainerError(f"image {title} {foreign}", "name one for this machine") from error
+        if not container.running():
+            raise ContainerError(f"image {title} has no working bash or no coreutils", hint) from error
+        raise
+    if said.exit_code:
+        raise ContainerError(f"image {title} has no git", hint)
+
+
 def _clone(work: Work, container: Container, sha: str) -> None:
-    if container.bash("type -P git").exit_code:
-        raise ContainerError(
-            f"image {work.environment.image.name} has no git",
-            "use an image with bash and git, or make one with `fumehood image bootstrap`",
-        )
-    for text in into.clone(container, mirror=MIRROR, workspace=work.repository_dir, sha=sha):
+    mirror = _readable_mirror(container)
+    for text in into.clone(container, mirror=mirror, workspace=work.repository_dir, sha=sha):
         work.recorder.emit(ev.Notice(level="info", text=text))
+    if mirror != MIRROR:
+        container.bash('rm -rf -- "$1"', mirror)
     if container.bash('[ -d "$1" ]', work.workdir).exit_code:
         raise RepositoryError(
             f"the repository has no folder {work.source.subdirectory} at {sha[:9]}", "commit it, then start again"
         )
+
+
+def _readable_mirror(container: Container) -> str:
+    """Where the image's own user can read the mirror: on the host, nobody but this user may enter its folder.
+
+    Two copies: root may read it, and git trusts only what its own user owns. The clone is made of the second.
+    """
+    if container.bash('[ -r "$1/HEAD" ]', MIRROR).exit_code == 0:
+        return MIRROR
+    ours, theirs = f"{HOME}/mirror-root", f"{HOME}/mirror"
+    told = bytearray()
+
+    def as_root(*argv: str) -> bool:
+        return container.exec(argv, lambda _, data: told.extend(data), user="0").code == 0
+
+    copied = as_root("cp", "-r", "--no-preserve=all", "--", MIRROR, ours)
+    done = container.bash('cp -r -- "$1" "$2"', ours, theirs)
+    if not (copied and done.exit_code == 0 and as_root("rm", "-rf", "--", ours)):
+        told.extend(done.err)
+        raise ContainerError(
+            f"the image's user cannot be given the repository: {told.decode(errors='replace').strip()[-300:]}",
+            "use an image whose user is root",
+        )
+    return theirs
 
 
 def _setup(work: Work, container: Container) -> None:

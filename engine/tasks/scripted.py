@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from engine.containers.container import Container
 from engine.containers.execution import StreamName
 from engine.errors import PhaseFailed
+from engine.tasks.disk import watched
 from engine.tasks.events import Phase
 from engine.tasks.limits import limits_hit
 from engine.tasks.scripts import HOME, RUN_SCRIPT
@@ -30,7 +31,7 @@ def run_script(
         env: variables for this script alone, beside those of the container.
 
     Raises:
-        PhaseFailed: the script exited with another code than 0, or its time was up (SPEC T3).
+        PhaseFailed: the script exited with another code than 0, its time was up (SPEC T3), or it filled its disk.
         Cancelled: the task was told to end.
     """
     path = f"{HOME}/{phase}.sh"
@@ -41,12 +42,16 @@ def run_script(
 
     argv = ("bash", "-c", RUN_SCRIPT, "fumehood", path, work.workdir)
     text, shell = script.encode("utf-8", "surrogatepass"), {**env, "BASH_ENV": ""}
-    ended = container.exec(argv, sink, stdin=text, env=shell, timeout=timeout, stop=work.stop.event)
+    with watched(work, container) as disk:
+        ended = container.exec(argv, sink, stdin=text, env=shell, timeout=timeout, stop=disk)
     if ended.code is None:
         work.recorder.command_finished(name, None, "timeout" if ended.timed_out else "killed")
     else:
         work.recorder.command_finished(name, ended.code)
     work.stop.check()
+    if disk.exceeded:
+        container.restart()
+        raise PhaseFailed(phase, f"the {phase} script {disk.exceeded}", None, work.recorder.last_lines(name))
     if ended.code != 0:
         late = f"the {phase} script did not end within {timeout:g} s"
         why = late if ended.timed_out else failure(work, container, phase, ended.code)

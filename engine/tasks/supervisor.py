@@ -58,6 +58,9 @@ def supervise(folder: Path, environment: Environment | None = None) -> None:
     recorder.emit(ev.TaskStatus(status=status, reason=reason))
     journal.close()
     lock.release()
+    from engine.tasks.garbage import after_task
+
+    after_task()
 
 
 def _turn_now(folder: Path, spec: TaskSpec) -> tuple[Turn, str]:

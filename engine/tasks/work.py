@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from engine.cache.snapshots import owner
 from engine.containers.api import Api
 from engine.containers.container import Limits, Mount, Spec, name_for
+from engine.tasks import events as ev
 from engine.tasks.recorder import Recorder
 from engine.tasks.stop import Order
 
@@ -133,6 +134,10 @@ class Work:
         with self._lock:
             return self._placeholders.setdefault(secret, new_placeholder(secret))
 
+    def note(self, text: str) -> None:
+        """Say in the journal what is going on."""
+        self.recorder.emit(ev.Notice(level="info", text=text))
+
     def labels(self, role: str, run: int) -> dict[str, str]:
         """The labels of a container of this work; what task it belongs to, its name says."""
         return {
@@ -150,7 +155,7 @@ class Work:
         return Spec(
             image=image,
             name=name_for(self.id, role, run),
-            image_name=self.environment.image.name,
+            image_name=self.environment.image.title,
             labels=self.labels(role, run),
             limits=Limits(resources.cpus, resources.memory, resources.pids),
             env=self.variables(),

@@ -109,7 +109,7 @@ class Lab:
             "from engine.containers.endpoint import connect\n"
             "api = connect(); mine = {'fumehood.owner': owner()}\n"
             "[Container(api, record['Id']).remove() for record in labelled(api, mine)]\n"
-            "[images.remove(api, image.id) for image in images.snapshots(api, mine)]\n"
+            "[images.remove(api, image.id) for image in images.labelled(api, mine)]\n"
         )
         subprocess.run([sys.executable, "-c", script], env=self.variables, check=True, timeout=120)
 

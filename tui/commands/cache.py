@@ -1,10 +1,11 @@
-"""cache show, explain, reset."""
+"""cache show, explain, reset, gc."""
 
 from __future__ import annotations
 
 import argparse
 import time
 
+from engine import sizes
 from engine.bench import Bench
 from engine.durations import words
 from tui.commands.output import print_json, say, table
@@ -13,7 +14,7 @@ from tui.commands.output import print_json, say, table
 def show(options: argparse.Namespace) -> int:
     """The snapshots of this user."""
     entries = Bench().cache_list()
-    total = sum(entry.snapshot.size_bytes for entry in entries)
+    total = sum(entry.size_bytes for entry in entries)
     if options.json:
         print_json(
             {
@@ -24,7 +25,7 @@ def show(options: argparse.Namespace) -> int:
                         "key": e.snapshot.key.digest,
                         "created_at": e.snapshot.created_at,
                         "expires_at": e.expires_at,
-                        "size_bytes": e.snapshot.size_bytes,
+                        "size_bytes": e.size_bytes,
                         "image": e.snapshot.image,
                         "in_use_by": list(e.in_use_by),
                     }
@@ -44,12 +45,13 @@ def show(options: argparse.Namespace) -> int:
             e.snapshot.key.digest[:12],
             words(now - e.snapshot.created_at),
             words(e.expires_at - now) if e.expires_at > now else "expired",
-            f"{e.snapshot.size_bytes / 1e6:.0f} MB",
+            f"+{sizes.words(e.size_bytes)}",
             ", ".join(e.in_use_by) or "–",
         )
         for e in entries
     ]
     table(("ENVIRONMENT", "KEY", "AGE", "LEFT", "SIZE", "IN USE BY"), rows)
+    say(f"{sizes.words(total)} beyond the images they stand on")
     return 0
 
 
@@ -83,4 +85,34 @@ def reset(options: argparse.Namespace) -> int:
         print_json({"v": 1, "environment": environment.name, "message": outcome})
     else:
         say(outcome)
+    return 0
+
+
+def gc(options: argparse.Namespace) -> int:
+    """Remove what nothing needs."""
+    report = Bench().cache_gc(max_size=options.max_size, max_age=options.max_age, dry_run=options.dry_run)
+    if options.json:
+        removed = [
+            {"kind": r.kind, "name": r.name, "reason": r.reason, "size_bytes": r.size_bytes} for r in report.removed
+        ]
+        print_json(
+            {
+                "v": 1,
+                "dry_run": options.dry_run,
+                "removed": removed,
+                "freed_bytes": report.freed_bytes,
+                "left_bytes": report.left_bytes,
+                "limit_bytes": report.limit_bytes,
+                "notes": list(report.notes),
+            }
+        )
+        return 0
+    if report.removed:
+        rows = [(r.kind, r.name, sizes.words(r.size_bytes), r.reason) for r in report.removed]
+        table(("WOULD REMOVE" if options.dry_run else "REMOVED", "NAME", "SIZE", "WHY"), rows)
+    for note in report.notes:
+        say(note)
+    freed = f"{sizes.words(report.freed_bytes)} {'would be freed' if options.dry_run else 'freed'}"
+    left = f"{sizes.words(report.left_bytes)} of at most {sizes.words(report.limit_bytes)} in use"
+    say(f"{freed if report.removed else 'nothing to remove'}; {left}")
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 
+from engine import sizes
 from engine.bench import Bench
 from engine.durations import words
 from tui.commands.output import print_json, progress, say, table
@@ -21,16 +22,35 @@ def bootstrap(options: argparse.Namespace) -> int:
 
 
 def list_(options: argparse.Namespace) -> int:
-    """The images of the container engine."""
+    """The images of the container engine, without the snapshots of the cache."""
     images = Bench().image_list()
     if options.json:
-        shown = [{"id": i.id, "names": list(i.names), "size_bytes": i.size, "created_at": i.created} for i in images]
+        shown = [
+            {
+                "id": e.image.id,
+                "names": list(e.image.names),
+                "size_bytes": e.image.size,
+                "created_at": e.image.created,
+                "environments": list(e.environments),
+                "snapshots": list(e.snapshots),
+            }
+            for e in images
+        ]
         print_json({"v": 1, "images": shown})
         return 0
     if not images:
         say("no images: fumehood image bootstrap makes one")
         return 0
     now = time.time()
-    rows = [(", ".join(i.names) or "–", i.id[7:19], words(now - i.created), f"{i.size / 1e6:.0f} MB") for i in images]
-    table(("IMAGE", "ID", "AGE", "SIZE"), rows)
+    rows = [
+        (
+            ", ".join(e.image.names),
+            e.image.id[7:19],
+            sizes.words(e.image.size),
+            f"{words(now - e.image.created)} ago",
+            ", ".join([*e.environments, *(f"snapshot of {name}" for name in e.snapshots)]) or "–",
+        )
+        for e in images
+    ]
+    table(("NAME", "ID", "SIZE", "CREATED", "USED BY"), rows)
     return 0

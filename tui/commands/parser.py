@@ -42,6 +42,10 @@ _ALLOW_EXAMPLES = """examples:
   fumehood network allow x.org --env ./fumehood.toml
   fumehood network allow =x.org:8443 --task k3m9xq"""
 
+_GC_EXAMPLES = """examples:
+  fumehood cache gc --dry-run
+  fumehood cache gc --max-size 5g --max-age 6h"""
+
 _SECRET_EXAMPLES = """examples:
   fumehood secret set NPM_TOKEN --env web
   fumehood secret set DEPLOY_KEY --env web --file ~/.ssh/deploy
@@ -132,12 +136,16 @@ def _task_verbs(verbs: Verbs) -> None:
 
 
 def _cache_verbs(verbs: Verbs) -> None:
-    group = verbs.add_parser("cache", help="show, explain or reset cached snapshots")
+    group = verbs.add_parser("cache", help="show, explain, reset or clear up cached snapshots")
     group.set_defaults(run="cache:show")
     cache = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _verb(cache, "show", "cache:show", "list the snapshots with age, size and users")
     _env_option(_verb(cache, "explain", "cache:explain", "say whether a start would hit the cache, and why"))
     _env_option(_verb(cache, "reset", "cache:reset", "invalidate an environment's snapshot"))
+    verb = _verb(cache, "gc", "cache:gc", "remove snapshots and containers that nothing needs", _GC_EXAMPLES)
+    verb.add_argument("--max-size", metavar="SIZE", help="keep this much (default: $FUMEHOOD_CACHE_MAX, else 20g)")
+    verb.add_argument("--max-age", metavar="AGE", help="remove snapshots of this age in any case")
+    verb.add_argument("--dry-run", action="store_true", help="only say what would be removed")
     verb = _verb(verbs, "watch", "watch:watch", "keep environments fresh while their files change", _WATCH_EXAMPLES)
     verb.add_argument(
         "--env", action="append", default=[], metavar="NAME|PATH", help="may be given again (default: the nearest)"

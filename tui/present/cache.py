@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from engine import sizes
 from engine.errors import EngineError
 from tui.present import words
 from tui.present.row import Row, Span, row, wrap
@@ -23,7 +24,7 @@ def rows(explanation: Any, looked_at: float, now: float, width: int) -> list[Row
     glyph, role = _RESULT.get(explanation.result, ("?", "muted"))
     head: list[Span] = [(f" {glyph} {explanation.result}", f"strong {role}")]
     if explanation.size_bytes:
-        head.append((f" · {words.size(explanation.size_bytes)}", "muted"))
+        head.append((f" · {sizes.words(explanation.size_bytes)}", "muted"))
     if explanation.age_seconds is not None:
         head.append((f" · made {_minutes(explanation.age_seconds + passed)} ago", "muted"))
     lines = [Row(tuple(head))]

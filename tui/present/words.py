@@ -69,15 +69,6 @@ def ago(seconds: float) -> str:
     return f"{int(seconds // 3600)}h" if seconds < 86400 else f"{int(seconds // 86400)}d"
 
 
-def size(count: float) -> str:
-    """Bytes: `812 B`, `14 kB`, `3.1 MB`, `1.2 GB`."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 999.5:
-            return f"{count:.0f} {unit}" if unit == "B" or count >= 99.5 else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"
-
-
 def memory(count: float) -> str:
     """Bytes as limits are given, in powers of 1,024: `512 MiB`, `4 GiB`."""
     for unit in ("B", "KiB", "MiB", "GiB"):

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.style import Style
 
+from engine import sizes
 from engine.errors import EngineError
 from engine.tasks import events as ev
 from engine.tasks.model import TaskState, fold
@@ -64,7 +65,7 @@ def test_durations(seconds: float, said: str) -> None:
 
 
 def test_figures() -> None:
-    assert [words.size(n) for n in (812, 14_200, 3_100_000, 1_200_000_000)] == ["812 B", "14.2 kB", "3.1 MB", "1.2 GB"]
+    assert [sizes.words(n) for n in (812, 14_200, 3_100_000, 1_200_000_000)] == ["812 B", "14.2 kB", "3.1 MB", "1.2 GB"]
     assert words.memory(4 << 30) == "4 GiB"
     assert words.clock(3753) == "1:02:33"
     assert words.bar(0.5, 10) == ("█████", "░░░░░")
