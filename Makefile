@@ -1,11 +1,11 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench
+.PHONY: help demo test test-slow lint bench
 
 BIN := .venv/bin
 export PYTHON
 
 help: ## Show what can be made
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 demo: ## Watch an agent fix a bug in a container; does everything needed by itself
 	@scripts/prepare
@@ -14,9 +14,13 @@ demo: ## Watch an agent fix a bug in a container; does everything needed by itse
 test: ## Run all tests: those of pure code first, then those with containers and terminals
 	@scripts/prepare test
 	@status=0; \
-	$(BIN)/pytest -n auto --maxprocesses 4 -m "not docker and not terminal" || status=$$?; \
-	$(BIN)/pytest -n 2 --dist loadfile -m "docker or terminal" || status=$$?; \
+	$(BIN)/pytest -n auto --maxprocesses 4 -m "not docker and not terminal and not slow" || status=$$?; \
+	$(BIN)/pytest -n 2 --dist loadfile -m "(docker or terminal) and not slow" || status=$$?; \
 	exit $$status
+
+test-slow: ## Run the tests that download for minutes: real projects, real agents
+	@scripts/prepare test
+	@$(BIN)/pytest -m slow
 
 lint: ## Check style, types and the import rules
 	@scripts/prepare venv

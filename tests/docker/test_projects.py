@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.docker.conftest import ROOT, Lab
+from tests.docker.watching import watching
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(400)]
 
@@ -48,6 +49,45 @@ def test_a_sample_is_set_up_fixed_and_tested(lab: Lab, samples: Path, name: str)
     assert f"sample-envs/{name}/" in lab.run("diff", second["id"]).stdout
 
 
+LOCKS = {
+    "node-npm": "package-lock.json",
+    "node-pnpm": "pnpm-lock.yaml",
+    "node-yarn": "yarn.lock",
+    "node-yarn-berry": "yarn.lock",
+    "python-pip": "requirements.txt",
+    "python-pipenv": "Pipfile.lock",
+    "python-poetry": "poetry.lock",
+    "python-uv": "pyproject.toml",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LOCKS)
+def test_saving_a_lock_file_of_a_watched_sample_refreshes_it(lab: Lab, samples: Path, name: str) -> None:
+    """What every manager has to do for SPEC C5, with its own files and commands, and no network for the agent."""
+    folder = samples / name
+    assert lab.task(folder, "go", "--agent", "replay", timeout=300)["status"] == "ready"
+    with watching(lab, folder) as watch:
+        watch.ready()
+        lock = folder / LOCKS[name]
+        lock.write_text(f"{lock.read_text()}\n")
+        events = watch.until(lambda event: event["status"] in ("done", "failed"))
+        path = f"{LOCKS[name]} changed"
+        assert [(e["action"], e["status"], e["reason"]) for e in events] == [
+            ("refresh", "started", path),
+            ("refresh", "done", path),
+        ], events
+        print(f"{name}: told {events[0]['ts'] - lock.stat().st_mtime:.2f} s after the save")
+        lab.git(folder, "commit", "-qam", f"save {name}")
+        watch.ready()
+        state = lab.task(folder, "go", "--agent", "replay")
+    assert (state["status"], state["cache"]["result"]) == ("ready", "standby")
+    maintenance = next(p for p in state["phases"] if p["name"] == "maintenance")
+    assert maintenance["status"] == "skipped"
+    assert "nothing changed since it last ran" in maintenance["reason"]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["itsdangerous", "click"])
 def test_a_project_nobody_here_wrote(lab: Lab, name: str) -> None:
     downloads = lab.home / f"{name}-sdist"
