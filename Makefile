@@ -18,9 +18,13 @@ test: ## Run all tests: those of pure code first, then those with containers and
 	$(BIN)/pytest -n 2 --dist loadfile -m "(docker or terminal) and not slow" || status=$$?; \
 	exit $$status
 
+# Where the agents for tests are kept from one run to the next: 0.4 GB.
+AGENTS := $(or $(FUMEHOOD_TEST_AGENTS),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/fumehood/test-agents)
+
 test-slow: ## Run the tests that download for minutes: real projects, real agents
 	@scripts/prepare test
-	@$(BIN)/pytest -m slow
+	@XDG_DATA_HOME="$(AGENTS)" $(BIN)/fumehood agent install codex
+	@FUMEHOOD_TEST_AGENTS="$(AGENTS)" $(BIN)/pytest -m slow
 
 lint: ## Check style, types and the import rules
 	@scripts/prepare venv

@@ -14,6 +14,7 @@ from engine.errors import EngineError, EnvironmentInvalid, UsageError
 from engine.state import Lock, tasks_dir, write_atomic
 
 if TYPE_CHECKING:
+    from engine.agents.listing import AgentEntry
     from engine.cache.decision import Explanation, Snapshot
     from engine.environment.model import Environment
     from engine.environment.problem import Problem
@@ -189,7 +190,8 @@ class Bench:
         agent = agent or environment.agent.use
         missing = agent_named(agent).check(agent_settings(environment), environment.directory)
         if missing:
-            raise UsageError(f"agent {agent} cannot start: {'; '.join(missing)}")
+            hint = "`fumehood agent list` shows every agent and what it needs; --agent takes another"
+            raise UsageError(f"agent {agent} cannot start: {'; '.join(missing)}", hint)
         connect()
         if not 1 <= attempts <= 4:
             raise UsageError(f"--attempts {attempts} is out of range", "use 1 to 4")
@@ -627,6 +629,24 @@ class Bench:
         from engine.secrets.store import Store
 
         Store(environment).remove(name)
+
+    # Agents
+
+    def agent_list(self) -> list[AgentEntry]:
+        """Every agent, those whose command line can be installed included, with what each needs to start."""
+        from engine.agents.listing import listing
+
+        return listing()
+
+    def agent_install(self, name: str, progress: Callable[[str], None], *, version: str = "") -> Path:
+        """Install the command line of an agent with npm; returns its program.
+
+        Raises:
+            UsageError: it cannot be installed; EngineError: npm or the program failed.
+        """
+        from engine.agents.install import install
+
+        return install(name, version, progress).program
 
     # Images and the demo
 

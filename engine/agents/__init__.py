@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from engine.agents.base import Agent
 from engine.errors import UsageError
 
 if TYPE_CHECKING:
+    from engine.containers.container import Mount
     from engine.environment.model import Environment
 
-NAMES = ("replay", "command")
+NAMES = ("replay", "command", "codex")
 
 
 def agent_settings(environment: Environment) -> Mapping[str, Any]:
@@ -30,8 +31,18 @@ def agent(name: str) -> Agent:
         from engine.agents.replay import ReplayAgent
 
         return ReplayAgent()
+    if name == "codex":
+        from engine.agents.codex import CodexAgent
+
+        return CodexAgent()
     if name == "command":
         from engine.agents.command import CommandAgent
 
         return CommandAgent()
     raise UsageError(f"unknown agent {name!r}", f"known agents: {', '.join(NAMES)}")
+
+
+def mounts(environment: Environment, name: str = "") -> Sequence[Mount]:
+    """What the containers of an environment show its agent, or the one of this name, of the host."""
+    name = name or environment.agent.use
+    return agent(name).mounts(agent_settings(environment)) if name in NAMES else ()

@@ -7,11 +7,23 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 
 from engine.tasks import events as ev
+
+if TYPE_CHECKING:
+    from engine.containers.container import Mount
+    from engine.secrets.secret import Secret
+
+
+class Begun(msgspec.Struct, frozen=True):
+    """What works on the job, as far as the agent tells; only the first thing that an adapter yields may be this."""
+
+    version: str = ""
+    model: str = ""
+    session: str = ""
 
 
 class Started(msgspec.Struct, frozen=True):
@@ -47,7 +59,7 @@ class Ended(msgspec.Struct, frozen=True):
     exit_code: int | None = None
 
 
-# What an adapter may yield: the life of commands, the end, and journal events that need no number of ours.
+# What an adapter may yield: beginning and end, the life of commands, and journal events that need no number of ours.
 Told = (
     ev.Message
     | ev.Reasoning
@@ -59,7 +71,7 @@ Told = (
     | ev.Notice
     | ev.Error
 )
-Yielded = Started | Output | Finished | Ended | Told
+Yielded = Begun | Started | Output | Finished | Ended | Told
 
 
 class Chunk(msgspec.Struct, frozen=True):
@@ -79,17 +91,22 @@ class Terminal(Protocol):
     """The container as an agent sees it: one way to run a program in it."""
 
     def run(
-        self, argv: Sequence[str], *, cwd: str = "", env: Mapping[str, str] | None = None, stdin: bytes = b""
+        self, argv: Sequence[str], *, cwd: str = "", env: Mapping[str, str] | None = None, stdin: bytes | int = b""
     ) -> AsyncIterator[Chunk | Exit]:
-        """Run `argv`; chunks of output as they come, then one `Exit`."""
+        """Run `argv`; chunks of output as they come, then one `Exit`.
+
+        Args:
+            stdin: what the program reads; or a descriptor, from which it is read on until that ends.
+        """
         ...
 
 
 class Job(msgspec.Struct, frozen=True):
     """One turn of an agent.
 
-    `workdir` is the folder in the container; `home` a folder on the host that lives as long as the task;
-    `settings` is the environment file's `[agent]` section; `environment_dir` the folder of that file.
+    `workdir` is the folder in the container; `home` a folder on the host that lives as long as the task, and no other
+    attempt has, made by whoever uses it; `settings` is the environment file's `[agent]` section; `environment_dir` the
+    folder of that file.
     """
 
     prompt: str
@@ -111,7 +128,7 @@ class Capabilities(msgspec.Struct, frozen=True):
 
 
 class Agent(Protocol):
-    """One kind of agent."""
+    """One kind of agent. Adapters inherit from this."""
 
     name: str
     capabilities: Capabilities
@@ -119,6 +136,18 @@ class Agent(Protocol):
     def check(self, settings: Mapping[str, Any], environment_dir: Path) -> list[str]:
         """What is missing for a run with these settings, each with what to do; empty when it can start."""
         ...
+
+    def mounts(self, settings: Mapping[str, Any]) -> Sequence[Mount]:
+        """What of the host its containers have to show it; nothing when it cannot run here."""
+        return ()
+
+    def secrets(self, settings: Mapping[str, Any]) -> Mapping[str, Secret]:
+        """What it is given on the host and nobody may read: it is masked in all that is recorded (SPEC S3).
+
+        Raises:
+            UsageError: it cannot run here.
+        """
+        return {}
 
     def start(self, job: Job) -> AsyncIterator[Yielded]:
         """Work on the job; ends after `Ended`. Closing the iterator ends the agent."""

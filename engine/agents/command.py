@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from engine.agents.base import Capabilities, Chunk, Ended, Finished, Job, Output, Started, Yielded
+from engine.agents.base import Agent, Capabilities, Chunk, Ended, Finished, Job, Output, Started, Yielded
 
 _ANSWER_BYTES = 4000
 
 
-class CommandAgent:
+class CommandAgent(Agent):
     """Runs `[agent] command` (or, without one, the prompt itself as a shell line) once.
 
     The prompt is in the program's environment as FUMEHOOD_PROMPT. The run is completed when it exits 0.

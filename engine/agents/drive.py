@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
-from engine.agents.base import Agent, Chunk, Ended, Exit, Finished, Job, Output, Started, Yielded
+from engine.agents.base import Agent, Begun, Chunk, Ended, Exit, Finished, Job, Output, Started, Yielded
 from engine.containers.container import Container
 from engine.containers.execution import StreamName
 from engine.errors import Cancelled, EngineError
+from engine.tasks import events as ev
 from engine.tasks.recorder import Recorder, restamped
 
 _CHUNKS_WAITING = 64
@@ -25,7 +27,7 @@ class ContainerTerminal:
         self._variables = variables or {}
 
     async def run(
-        self, argv: Sequence[str], *, cwd: str = "", env: Mapping[str, str] | None = None, stdin: bytes = b""
+        self, argv: Sequence[str], *, cwd: str = "", env: Mapping[str, str] | None = None, stdin: bytes | int = b""
     ) -> AsyncIterator[Chunk | Exit]:
         """See `engine.agents.base.Terminal`."""
         loop = asyncio.get_running_loop()
@@ -33,6 +35,8 @@ class ContainerTerminal:
         queue: asyncio.Queue[Chunk | Exit | EngineError] = asyncio.Queue()
         room = threading.Semaphore(_CHUNKS_WAITING)
         gone = threading.Event()
+        # The thread may go on when this has ended, and the caller has closed what it gave.
+        given = os.dup(stdin) if isinstance(stdin, int) else stdin
 
         def put(item: Chunk | Exit | EngineError) -> None:
             if not gone.is_set():
@@ -46,10 +50,13 @@ class ContainerTerminal:
 
         def work() -> None:
             try:
-                ended = self._container.exec(argv, sink, cwd=cwd, env=variables, stdin=stdin, stop=self._stop)
+                ended = self._container.exec(argv, sink, cwd=cwd, env=variables, stdin=given, stop=self._stop)
                 put(Exit(ended.code))
             except EngineError as error:
                 put(error)
+            finally:
+                if isinstance(given, int):
+                    os.close(given)
 
         threading.Thread(target=work, name="command", daemon=True).start()
         try:
@@ -124,10 +131,33 @@ async def _drive(
 async def _consume(agent: Agent, job: Job, recorder: Recorder, run: int) -> Ended:
     """Record what the adapter yields; an adapter that ends without `Ended` has failed."""
     names: dict[str, str] = {}
-    async for item in agent.start(job):
-        if isinstance(item, Ended):
-            return item
-        _record(item, names, recorder, run)
+    begun = False
+
+    def begin(what: Begun) -> None:
+        where = agent.capabilities.where
+        told = ev.RunStarted(
+            agent=agent.name,
+            prompt=job.prompt,
+            turn=job.turn,
+            version=what.version,
+            model=what.model,
+            session=what.session,
+            where=where,
+            run=run,
+        )
+        recorder.emit(told)
+
+    try:
+        async for item in agent.start(job):
+            if not begun:
+                begun = True
+                begin(item if isinstance(item, Begun) else Begun())
+            if isinstance(item, Ended):
+                return item
+            _record(item, names, recorder, run)
+    finally:
+        if not begun:
+            begin(Begun())
     return Ended("failed", reason=f"agent {agent.name} ended without a result")
 
 
@@ -141,7 +171,7 @@ def _record(item: Yielded, names: dict[str, str], recorder: Recorder, run: int) 
         case Finished():
             if item.key in names:
                 recorder.command_finished(names.pop(item.key), item.exit_code)
-        case Ended():
+        case Begun() | Ended():
             return
         case _:
             recorder.emit(restamped(item, run))

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from engine.agents.base import Capabilities, Chunk, Ended, Finished, Job, Output, Started, Yielded, login_shell
+from engine.agents.base import Agent, Capabilities, Chunk, Ended, Finished, Job, Output, Started, Yielded, login_shell
 from engine.errors import UsageError
 from engine.tasks import events as ev
 
@@ -28,7 +28,7 @@ _READ = 'cat -- "$1"'
 _WRITE = 'mkdir -p -- "$(dirname -- "$1")" && cat > "$1"'
 
 
-class ReplayAgent:
+class ReplayAgent(Agent):
     """Carries out `[agent] plan`, a file beside the environment file.
 
     A step may have `say`, `think`, `plan`, `shell` (run by a login shell in the work directory, with `expect`

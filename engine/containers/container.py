@@ -110,7 +110,7 @@ class Container:
         argv: Sequence[str],
         sink: execution.Sink,
         *,
-        stdin: bytes = b"",
+        stdin: bytes | int = b"",
         env: Mapping[str, str] | None = None,
         cwd: str = "",
         user: str = "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import socket
 import struct
@@ -50,7 +51,7 @@ def run(
     argv: Sequence[str],
     sink: Sink,
     *,
-    stdin: bytes = b"",
+    stdin: bytes | int = b"",
     env: Mapping[str, str] | None = None,
     cwd: str = "",
     user: str = "",
@@ -61,7 +62,8 @@ def run(
 
     Args:
         sink: called in this thread with "out" or "err" and the bytes.
-        stdin: given to the process, then closed; empty means an empty standard input.
+        stdin: given to the process, then closed; empty means an empty standard input. A descriptor is read, in blocks
+            as they come, until it ends.
         timeout: seconds after which this returns with `timed_out`; the process is left for the caller to end.
         stop: when set by another thread, this returns with `stopped` within 0.1 s.
 
@@ -78,7 +80,7 @@ def run(
                 "Env": [f"{name}={value}" for name, value in (env or {}).items()],
                 "WorkingDir": cwd,
                 "User": user,
-                "AttachStdin": bool(stdin),
+                "AttachStdin": stdin != b"",
                 "AttachStdout": True,
                 "AttachStderr": True,
             },
@@ -94,7 +96,7 @@ def run(
 
 def pump(
     stream: Stream,
-    stdin: bytes,
+    stdin: bytes | int,
     sink: Sink,
     *,
     deadline: float | None = None,
@@ -110,18 +112,26 @@ def pump(
     raw.setblocking(False)
     frames = _Frames(sink)
     frames.feed(stream.already)
-    pending = memoryview(stdin)
-    if close_stdin and not stdin:
+    source = stdin if isinstance(stdin, int) else None
+    pending = memoryview(b"" if isinstance(stdin, int) else stdin)
+    if close_stdin and source is None and not pending:
         _shut_write(raw)
     while not until():
         if (stop is not None and stop.is_set()) or (deadline is not None and time.monotonic() >= deadline):
             return False
-        readable, writable, _ = select.select([raw], [raw] if pending else [], [], _POLL)
+        awaited: list[int] = [raw.fileno()] + ([source] if source is not None and not pending else [])
+        readable, writable, _ = select.select(awaited, [raw] if pending else [], [], _POLL)
+        ended = False
+        if source is not None and source in readable:
+            pending = memoryview(os.read(source, _READ_SIZE))
+            if ended := not pending:
+                source = None
         if writable:
             pending = pending[_send(raw, pending) :]
-            if close_stdin and not pending:
-                _shut_write(raw)
-        if readable:
+            ended = source is None and not pending
+        if close_stdin and ended:
+            _shut_write(raw)
+        if raw.fileno() in readable:
             try:
                 data = raw.recv(_READ_SIZE)
             except BlockingIOError:

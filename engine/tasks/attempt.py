@@ -101,14 +101,11 @@ def _agent(
     from engine.agents.drive import ContainerTerminal, drive
 
     started = time.monotonic()
-    where = agent.capabilities.where
-    started_run = ev.RunStarted(agent=agent.name, prompt=turn.prompt, turn=turn.number, where=where, run=run)
-    work.recorder.emit(started_run)
     job = Job(
         prompt=turn.prompt,
         workdir=work.workdir,
         terminal=ContainerTerminal(container, work.stop.event, variables),
-        home=work.folder / "agent",
+        home=work.folder / "agent" / str(run),
         environment_dir=work.environment.directory,
         settings=agent_settings(work.environment),
         session=turn.session,

@@ -194,7 +194,7 @@ class TaskState:
             case ev.RunFinished():
                 attempt.status, attempt.answer = _RUN_STATUS[event.status], event.answer
                 attempt.reason, attempt.exit_code = event.reason, event.exit_code
-                attempt.session = event.session
+                attempt.session = event.session or attempt.session
                 if turn := self._turn(event.run):
                     turn.status, turn.answer = attempt.status, event.answer
             case ev.DiffReady():

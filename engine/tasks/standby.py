@@ -136,7 +136,7 @@ def remove_all(api: Api) -> None:
 
 
 def _spec(work: Work, snapshot: Snapshot) -> Spec:
-    return work.container_spec(snapshot.image, ROLE, 1, boots=True)
+    return work.agent_container_spec(snapshot.image, ROLE, 1)
 
 
 def _print(spec: Spec) -> str:

@@ -26,6 +26,7 @@ _LARGEST = 4 << 20
 _NEEDED = (
     "asyncio",
     "concurrent.futures.thread",
+    "engine.agents.codex.run",
     "engine.agents.command",
     "engine.agents.drive",
     "engine.agents.replay",

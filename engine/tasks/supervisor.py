@@ -104,6 +104,8 @@ def _work_of(
     spec: TaskSpec, turn: Turn, base_sha: str, environment: Environment | None, recorder: Recorder, stop: Stop
 ) -> Work:
     """What the phases share; a follow-up works on the commit of the first turn, wherever its branch is now."""
+    from engine.agents import agent as agent_named
+    from engine.agents import agent_settings
     from engine.containers.endpoint import connect
     from engine.environment.load import load as load_environment
     from engine.environment.trust import require
@@ -117,12 +119,12 @@ def _work_of(
         require(environment)
     source = Source.of(environment)
     secrets = secret_values(environment)
-    if secrets:
+    if hidden := {**secrets, **agent_named(spec.agent).secrets(agent_settings(environment))}:
         from engine.secrets.masker import Masker
 
-        recorder.masker = Masker(secrets)
+        recorder.masker = Masker(hidden)
     branch = base_sha if turn.number > 1 and base_sha else spec.branch
-    return Work(spec.id, spec.folder, branch, environment, source, recorder, connect(), stop, secrets)
+    return Work(spec.id, spec.folder, branch, environment, source, recorder, connect(), stop, secrets, agent=spec.agent)
 
 
 def _run_turn(work: Work, spec: TaskSpec, turn: Turn, clean_up: list[Callable[[], object]]) -> tuple[bool, str]:
@@ -176,7 +178,7 @@ def _containers(work: Work, spec: TaskSpec, turn: Turn) -> tuple[Base | None, di
         standing_by = [base.standby.container] if base.standby else []
         containers = dict(zip(runs, standing_by, strict=False))
         for run in runs[len(containers) :]:
-            containers[run] = create(work.api, work.container_spec(base.image, "task", run, boots=True))
+            containers[run] = create(work.api, work.agent_container_spec(base.image, "task", run))
     return base, containers
 
 

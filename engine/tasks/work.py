@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,7 +38,8 @@ class Checkout:
 class Work:
     """Phases run in containers of one environment, and recorded in one folder: a task, or a refresh of its snapshot.
 
-    `branch` is the branch, tag or sha to work on, empty for the default branch.
+    `branch` is the branch, tag or sha to work on, empty for the default branch; `agent` who works, empty for the
+    environment's.
     """
 
     id: str
@@ -50,6 +51,7 @@ class Work:
     api: Api
     stop: Order
     secrets: Mapping[str, Secret]
+    agent: str = ""
     _fetched: Future[Checkout] | None = None
     _effective: Effective | None = None
     _watched: Mapping[str, str] | None = None
@@ -148,9 +150,9 @@ class Work:
         }
 
     def container_spec(
-        self, image: str, role: str, run: int, mounts: tuple[Mount, ...] = (), *, boots: bool = False
+        self, image: str, role: str, run: int, mounts: Sequence[Mount] = (), *, boots: bool = False
     ) -> Spec:
-        """A container of this task: the environment's limits and variables, no network."""
+        """A container of this work: the environment's limits and variables, no network."""
         resources = self.environment.resources
         return Spec(
             image=image,
@@ -162,6 +164,12 @@ class Work:
             mounts=mounts,
             boots=boots,
         )
+
+    def agent_container_spec(self, image: str, role: str, run: int) -> Spec:
+        """A container that an agent is to work in, with what that has to find there; it boots."""
+        from engine.agents import mounts
+
+        return self.container_spec(image, role, run, mounts(self.environment, self.agent), boots=True)
 
     def variables(self) -> Mapping[str, str]:
         """What every process in the containers has in its environment."""

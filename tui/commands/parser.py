@@ -51,6 +51,10 @@ _SECRET_EXAMPLES = """examples:
   fumehood secret set DEPLOY_KEY --env web --file ~/.ssh/deploy
   pass show npm | fumehood secret set NPM_TOKEN --env web -"""
 
+_INSTALL_EXAMPLES = """examples:
+  fumehood agent install codex
+The package comes from the registry that your npm is configured for."""
+
 _WATCH_EXAMPLES = """examples:
   fumehood watch
   fumehood watch --env web --env api
@@ -75,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     _environment_verbs(verbs)
     _secret_verbs(verbs)
     _network_verbs(verbs)
+    _agent_verbs(verbs)
     _machine_verbs(verbs)
     return parser
 
@@ -210,6 +215,15 @@ def _secret_verbs(verbs: Verbs) -> None:
     verb = _verb(secret, "rm", "secrets:remove", "forget the value of a secret")
     verb.add_argument("name", metavar="NAME")
     _env_option(verb)
+
+
+def _agent_verbs(verbs: Verbs) -> None:
+    group = verbs.add_parser("agent", help="list agents and install their programs")
+    agent = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _verb(agent, "list", "agents:list_", "list the agents with version, place and what is missing")
+    verb = _verb(agent, "install", "agents:install", "install an agent's program with npm", _INSTALL_EXAMPLES)
+    verb.add_argument("agent", metavar="AGENT", help="codex, claude, opencode or gemini")
+    verb.add_argument("--version", default="", metavar="V", help="another version than the one that was tried")
 
 
 def _machine_verbs(verbs: Verbs) -> None:

@@ -1,0 +1,34 @@
+"""A real codex, installed once for all runs in a folder outside the repository, and a scripted model for it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.docker.conftest import Lab
+
+# Taken now: every test has a home of its own.
+_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+SHARED = Path(os.environ.get("FUMEHOOD_TEST_AGENTS") or _CACHE / "fumehood/test-agents")
+
+
+@pytest.fixture(scope="session")
+def agents() -> Path:
+    """The data folder with the agents' programs, which `make test-slow` installs."""
+    if not (SHARED / "fumehood/agents/codex/current").exists():
+        pytest.skip("codex is not installed for tests: make test-slow does that (0.4 GB)")
+    return SHARED
+
+
+@pytest.fixture(scope="module")
+def codex_lab(agents: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A laboratory whose user has codex."""
+    lab = Lab(tmp_path_factory.mktemp("codex"))
+    lab.variables["XDG_DATA_HOME"] = str(agents)
+    for name in ("OPENAI_API_KEY", "CODEX_HOME"):
+        lab.variables.pop(name, None)
+    yield lab
+    lab.clean_up()
