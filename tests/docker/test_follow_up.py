@@ -68,7 +68,7 @@ def test_a_container_that_is_gone_is_replaced_with_its_files(lab: Lab) -> None:
     first = lab.task(folder, FIRST)
     subprocess.run(["docker", "rm", "-f", *lab.kept(first["id"])], check=True, capture_output=True)
     state = follow_up(
-        lab, first["id"], "cat a.txt c.txt; ls b.txt /root/outside; git log --format=%s; git status --short"
+        lab, first["id"], "exec 2>&1; cat a.txt c.txt; ls b.txt /root/outside; git log --format=%s; git status --short"
     )
     assert last_output(lab, first["id"]).splitlines() == [
         "one", "two", "x", "new",

@@ -52,7 +52,7 @@ def refreshed(reason: str) -> list[tuple[str, str, str]]:
 
 
 def standing_by(lab: Lab) -> list[str]:
-    argv = ["docker", "ps", "-aq", "--filter", "label=fumehood.role=standby"]
+    argv = ["docker", "ps", "-aq", "--filter", "name=^/fumehood-standby-"]
     argv += ["--filter", f"label=fumehood.owner={owner(lab)}"]
     return subprocess.run(argv, check=True, capture_output=True, text=True).stdout.split()
 
