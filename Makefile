@@ -23,7 +23,7 @@ AGENTS := $(or $(FUMEHOOD_TEST_AGENTS),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/fu
 
 test-slow: ## Run the tests that download for minutes: real projects, real agents
 	@scripts/prepare test
-	@XDG_DATA_HOME="$(AGENTS)" $(BIN)/fumehood agent install codex
+	@for agent in codex claude; do XDG_DATA_HOME="$(AGENTS)" $(BIN)/fumehood agent install $$agent || exit 1; done
 	@FUMEHOOD_TEST_AGENTS="$(AGENTS)" $(BIN)/pytest -m slow
 
 lint: ## Check style, types and the import rules

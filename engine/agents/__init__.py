@@ -12,13 +12,14 @@ if TYPE_CHECKING:
     from engine.containers.container import Mount
     from engine.environment.model import Environment
 
-NAMES = ("replay", "command", "codex")
+NAMES = ("replay", "command", "codex", "loop", "claude")
 
 
 def agent_settings(environment: Environment) -> Mapping[str, Any]:
     """The `[agent]` section as adapters get it."""
     section = environment.agent
-    return {"command": section.command, "plan": section.plan, **section.options}
+    own = {"command": section.command, "plan": section.plan, "max_requests": section.max_requests}
+    return {**section.options, **own}
 
 
 def agent(name: str) -> Agent:
@@ -39,6 +40,14 @@ def agent(name: str) -> Agent:
         from engine.agents.command import CommandAgent
 
         return CommandAgent()
+    if name == "loop":
+        from engine.agents.loop.agent import LoopAgent
+
+        return LoopAgent()
+    if name == "claude":
+        from engine.agents.claude import ClaudeAgent
+
+        return ClaudeAgent()
     raise UsageError(f"unknown agent {name!r}", f"known agents: {', '.join(NAMES)}")
 
 

@@ -14,6 +14,7 @@ import msgspec
 from engine.tasks import events as ev
 
 if TYPE_CHECKING:
+    from engine.agents.route import Route
     from engine.containers.container import Mount
     from engine.secrets.secret import Secret
 
@@ -50,13 +51,17 @@ class Finished(msgspec.Struct, frozen=True):
 
 
 class Ended(msgspec.Struct, frozen=True):
-    """The agent's turn is over; the last thing an adapter yields."""
+    """The agent's turn is over; the last thing an adapter yields. `limit`: a limit of its own ended it."""
 
-    status: Literal["completed", "failed"]
+    status: Literal["completed", "failed", "limit"]
     answer: str = ""
     reason: str = ""
     session: str = ""
     exit_code: int | None = None
+
+
+class Alive(msgspec.Struct, frozen=True):
+    """A sign of life, such as a part of an answer; it is not recorded, and keeps the idle limit away."""
 
 
 # What an adapter may yield: beginning and end, the life of commands, and journal events that need no number of ours.
@@ -71,7 +76,7 @@ Told = (
     | ev.Notice
     | ev.Error
 )
-Yielded = Begun | Started | Output | Finished | Ended | Told
+Yielded = Begun | Started | Output | Finished | Alive | Ended | Told
 
 
 class Chunk(msgspec.Struct, frozen=True):
@@ -149,8 +154,20 @@ class Agent(Protocol):
         """
         return {}
 
+    def route(self, settings: Mapping[str, Any]) -> Route | None:
+        """The way its programs in the container need to a model; None when they need none.
+
+        Raises:
+            UsageError: it cannot run here.
+        """
+        return None
+
     def start(self, job: Job) -> AsyncIterator[Yielded]:
-        """Work on the job; ends after `Ended`. Closing the iterator ends the agent."""
+        """Work on the job; ends after `Ended`.
+
+        Closing the iterator, or cancelling what waits for it, asks the agent to end; what still runs in the container
+        five seconds later is ended by the caller.
+        """
         ...
 
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
+from typing import cast
 
-from engine.agents.base import Agent, Begun, Chunk, Ended, Exit, Finished, Job, Output, Started, Yielded
+from engine.agents.base import Agent, Alive, Begun, Chunk, Ended, Exit, Finished, Job, Output, Started, Yielded
+from engine.agents.limits import Watch
 from engine.containers.container import Container
 from engine.containers.execution import StreamName
 from engine.errors import Cancelled, EngineError
@@ -16,6 +20,7 @@ from engine.tasks.recorder import Recorder, restamped
 
 _CHUNKS_WAITING = 64
 _POLL = 0.1
+_GRACE = 5.0
 
 
 class ContainerTerminal:
@@ -78,100 +83,131 @@ def drive(
     recorder: Recorder,
     *,
     run: int,
-    time_limit: float,
+    watch: Watch,
+    container: Container,
     stop: threading.Event,
-    exceeded: Callable[[], str] = lambda: "",
-) -> tuple[Ended, bool]:
-    """Let the agent do its job.
+) -> Ended:
+    """Let the agent do its job, within its limits.
 
-    Args:
-        exceeded: says which other limit it has passed, as the end of a sentence; empty while it has not.
+    An agent that reached one is asked to end. What it started in the container is then ended, after five seconds
+    whatever it does; if processes withstand that, the container is restarted. Nothing of it runs on (SPEC A4).
 
     Returns:
-        How it ended, and whether that was a limit of ours. Processes of a limited or cancelled agent may still
-        run in the container: ending them is the caller's.
+        How it ended: `limit` with the reason when that was a limit.
 
     Raises:
-        Cancelled: `stop` was set.
+        Cancelled: `stop` was set. Processes of the agent may still run; the container is about to be removed.
         EngineError: the container went away.
     """
-    return asyncio.run(_drive(agent, job, recorder, run, time_limit, stop, exceeded))
-
-
-async def _drive(
-    agent: Agent,
-    job: Job,
-    recorder: Recorder,
-    run: int,
-    time_limit: float,
-    stop: threading.Event,
-    exceeded: Callable[[], str],
-) -> tuple[Ended, bool]:
-    work = asyncio.ensure_future(_consume(agent, job, recorder, run))
-    deadline = asyncio.get_running_loop().time() + time_limit
-    while not work.done():
-        await asyncio.wait({work}, timeout=_POLL)
-        late = asyncio.get_running_loop().time() >= deadline
-        passed = exceeded()
-        if not work.done() and (late or passed or stop.is_set()):
-            work.cancel()
-            await asyncio.wait({work})
-            recorder.close_agent_commands(run, "timeout" if late and not stop.is_set() else "killed")
-            if stop.is_set():
-                raise Cancelled("the task was cancelled")
-            reason = f"stopped at its time limit of {time_limit:g} s" if late else f"stopped: it {passed}"
-            return Ended("failed", reason=reason), True
-    if stop.is_set():
-        recorder.close_agent_commands(run, "killed")
-        raise Cancelled("the task was cancelled")
-    recorder.close_agent_commands(run, "lost")
-    return work.result(), False
-
-
-async def _consume(agent: Agent, job: Job, recorder: Recorder, run: int) -> Ended:
-    """Record what the adapter yields; an adapter that ends without `Ended` has failed."""
-    names: dict[str, str] = {}
-    begun = False
-
-    def begin(what: Begun) -> None:
-        where = agent.capabilities.where
-        told = ev.RunStarted(
-            agent=agent.name,
-            prompt=job.prompt,
-            turn=job.turn,
-            version=what.version,
-            model=what.model,
-            session=what.session,
-            where=where,
-            run=run,
-        )
-        recorder.emit(told)
-
+    turn = _Turn(agent, job, recorder, run, watch)
     try:
-        async for item in agent.start(job):
-            if not begun:
-                begun = True
-                begin(item if isinstance(item, Begun) else Begun())
-            if isinstance(item, Ended):
-                return item
-            _record(item, names, recorder, run)
+        return asyncio.run(_drive(turn, container, stop))
     finally:
-        if not begun:
-            begin(Begun())
-    return Ended("failed", reason=f"agent {agent.name} ended without a result")
+        turn.begin(Begun())
 
 
-def _record(item: Yielded, names: dict[str, str], recorder: Recorder, run: int) -> None:
-    match item:
-        case Started():
-            names[item.key] = recorder.command_started(item.command, cwd=item.cwd, phase="agent", run=run)
-        case Output():
-            if item.key in names:
-                recorder.output(names[item.key], item.stream, item.data)
-        case Finished():
-            if item.key in names:
-                recorder.command_finished(names.pop(item.key), item.exit_code)
-        case Begun() | Ended():
+class _Turn:
+    """One turn of an adapter, being recorded."""
+
+    def __init__(self, agent: Agent, job: Job, recorder: Recorder, run: int, watch: Watch) -> None:
+        self.agent, self.job, self.recorder, self.run, self.watch = agent, job, recorder, run, watch
+        self.session = job.session
+        self._begun = False
+        self._names: dict[str, str] = {}
+
+    async def consume(self) -> Ended:
+        """Record what the adapter yields; one that ends without `Ended` has failed."""
+        started = cast("AsyncGenerator[Yielded, None]", self.agent.start(self.job))
+        async with aclosing(started) as stream:
+            async for item in stream:
+                self.begin(item if isinstance(item, Begun) else Begun())
+                if isinstance(item, Ended):
+                    return item
+                self.watch.saw(item)
+                self._record(item)
+                if self.watch.reached:
+                    # It goes no further; `_drive` sees why, and cancels this.
+                    await asyncio.Event().wait()
+        return Ended("failed", reason=f"agent {self.agent.name} ended without a result", session=self.session)
+
+    def begin(self, told: Begun) -> None:
+        """Journal the beginning, once; everything else of the turn comes after it."""
+        if self._begun:
             return
-        case _:
-            recorder.emit(restamped(item, run))
+        self._begun = True
+        self.session = told.session or self.session
+        self.recorder.emit(
+            ev.RunStarted(
+                agent=self.agent.name,
+                prompt=self.job.prompt,
+                turn=self.job.turn,
+                version=told.version,
+                model=told.model,
+                session=told.session,
+                where=self.agent.capabilities.where,
+                run=self.run,
+            )
+        )
+
+    def notice(self, text: str) -> None:
+        """Tell a step of ending the agent."""
+        self.recorder.emit(ev.Notice(level="warning", text=text, run=self.run))
+
+    def _record(self, item: Yielded) -> None:
+        names, recorder = self._names, self.recorder
+        match item:
+            case Started():
+                names[item.key] = recorder.command_started(item.command, cwd=item.cwd, phase="agent", run=self.run)
+            case Output():
+                if item.key in names:
+                    recorder.output(names[item.key], item.stream, item.data)
+            case Finished():
+                if item.key in names:
+                    recorder.command_finished(names.pop(item.key), item.exit_code)
+            case Begun() | Ended() | Alive():
+                return
+            case _:
+                recorder.emit(restamped(item, self.run))
+
+
+async def _drive(turn: _Turn, container: Container, stop: threading.Event) -> Ended:
+    started = time.monotonic()
+    work = asyncio.ensure_future(turn.consume())
+    while not work.done() and not stop.is_set() and not turn.watch.look():
+        await asyncio.wait({work}, timeout=_POLL)
+    if stop.is_set():
+        await _cancelled(work)
+        turn.recorder.close_agent_commands(turn.run, "killed")
+        raise Cancelled("the task was cancelled")
+    if work.done():
+        turn.recorder.close_agent_commands(turn.run, "lost")
+        return work.result()
+    reason = turn.watch.reached
+    turn.begin(Begun())
+    turn.notice(f"the agent is stopped: {reason}")
+    if not await _cancelled(work, _GRACE):
+        turn.notice(f"the agent did not end within {_GRACE:g} s")
+    await asyncio.to_thread(_end_processes, turn, container, started)
+    await _cancelled(work)
+    turn.recorder.close_agent_commands(turn.run, "timeout" if turn.watch.late else "killed")
+    return Ended("limit", reason=reason, session=turn.session)
+
+
+async def _cancelled(work: asyncio.Future[Ended], seconds: float | None = None) -> bool:
+    """Ask the adapter to end, and wait for it; whether it has. What it says or raises at its end is of no interest."""
+    work.cancel()
+    await asyncio.wait({work}, timeout=seconds)
+    if work.done() and not work.cancelled():
+        work.exception()
+    return work.done()
+
+
+def _end_processes(turn: _Turn, container: Container, started: float) -> None:
+    try:
+        left = container.end_processes(started)
+    except EngineError as error:
+        turn.notice(f"the agent's processes cannot be ended one by one: {error.message}")
+        left = 1
+    if left:
+        turn.notice("processes of the agent go on running: its container is restarted")
+        container.restart()

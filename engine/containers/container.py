@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import re
 import shlex
@@ -87,6 +88,31 @@ cd /sys/fs/cgroup && for file in memory.events memory/memory.oom_control pids.ev
   [ -r "$file" ] && while read -r name count; do printf '%s %s %s\\n' "${file##*/}" "$name" "$count"; done < "$file"
 done
 """
+# Both know processes by the time they started, which /proc tells in ticks: 100 a second on every architecture.
+_NOW = "read -r -d '' stat < /proc/$$/stat; set -- ${stat##*) }; echo ${20}"
+# $1: kills every process that started at this tick or later, but itself and the container's own session, which nothing
+# that came by an exec can be in; again and again, for they may fork. Prints how many are left. Only builtins: there may
+# be no process left to have.
+_END_SINCE = r"""
+since=$1
+for ((round = 0; round < 50; round++)); do
+  left=0
+  for file in /proc/[0-9]*/stat; do
+    pid=${file#/proc/} pid=${pid%/stat}
+    { read -r -d '' stat < "$file"; } 2>/dev/null
+    [ -n "$stat" ] && [ "$pid" != $$ ] || continue
+    set -- ${stat##*) }
+    [[ $1 != [ZX] && $4 != 1 && ${20} -ge $since ]] || continue
+    kill -KILL "$pid" 2>/dev/null
+    ((left++))
+  done
+  [ $left = 0 ] && break
+  ((round < 10)) || read -r -t 0.05 <> <(:) 2>/dev/null
+done
+echo $left
+"""
+_TICKS = 100
+_END_SECONDS = 10.0
 _KILLED = frozenset({"memory.events oom_kill", "memory.oom_control oom_kill"})
 _REFUSED_FORKS = frozenset({"pids.events max"})
 
@@ -199,6 +225,25 @@ class Container:
             memory += number if name in _KILLED else 0
             forks += number if name in _REFUSED_FORKS else 0
         return Exhausted(memory, forks)
+
+    def end_processes(self, since: float) -> int:
+        """Kill the processes that were started since a moment of `time.monotonic`; how many withstood it.
+
+        A moment earlier is included, for the clocks of host and container meet only as closely as an exec takes.
+
+        Raises:
+            ContainerError: no process can be started in the container, or it is gone.
+        """
+        now = self._number(_NOW)
+        age = time.monotonic() - since
+        return self._number(_END_SINCE, str(now - math.ceil(age * _TICKS)))
+
+    def _number(self, script: str, *arguments: str) -> int:
+        done = self.bash(script, *arguments, timeout=_END_SECONDS)
+        if not done.out.strip().isdigit():
+            told = done.err.decode("utf-8", "replace").strip()[-500:]
+            raise ContainerError(f"a step in container {self.id[:12]} failed: {told or 'it printed nothing'}")
+        return int(done.out)
 
     def restart(self) -> None:
         """End every process in it and start it again with its files as they are."""

@@ -24,7 +24,7 @@ FILE_NAME = "fumehood.toml"
 FOLDER_NAME = ".fumehood"
 TOOLS = ("python", "node", "ruby", "rust", "go", "swift", "php", "java", "bun")
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
-AGENTS = ("replay", "command", "codex", "claude", "acp", "mini")
+AGENTS = ("replay", "command", "codex", "loop", "claude", "acp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +166,22 @@ class Agent:
 
     use: str = key(v.choice(*AGENTS), "Which agent.", default="codex")
     timeout: int = key(v.duration("1s", "7d"), "Time the agent has for one prompt.", default="1h")
+    idle: int = key(
+        v.duration("1s", "7d"), "Time that may pass without anything printed, said or begun.", default="10m"
+    )
+    max_commands: int = key(v.integer(1, 1_000_000), "Commands it may run for one prompt.", default=200)
+    max_repeats: int = key(
+        v.integer(2, 1000),
+        "Times in a row that the same command, or the same two or three, may print the same.",
+        default=6,
+    )
+    max_requests: int = key(v.integer(1, 1_000_000), "Requests to its model for one prompt.", default=500)
+    max_tokens: int = key(
+        v.integer(0, 10**12), "Tokens it may use for one prompt, where it reports them; 0 for any.", default=20_000_000
+    )
+    max_cost: float = key(
+        v.number(0, 1_000_000), "US dollars it may cost for one prompt, where it reports them; 0 for any.", default=0
+    )
     command: tuple[str, ...] = key(
         ListOf(v.ARGUMENT), "Program of the agent and its arguments.", example=["pytest", "-q"]
     )

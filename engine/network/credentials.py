@@ -28,19 +28,23 @@ class Credential:
         value: what the server gets.
         header: the header field that is set to the value, whatever the container sent in it; or
         placeholder: the text in header fields that the value takes the place of.
+        drops: header fields that are taken out, whatever the container sent in them.
     """
 
     hosts: frozenset[tuple[str, int]]
     value: bytes = field(repr=False)
     header: str = ""
     placeholder: str = ""
+    drops: frozenset[str] = frozenset()
 
     def bound_to(self, host: str, port: int) -> bool:
         """Whether requests to `host:port` get it."""
         return (host, port) in self.hosts
 
 
-def make_credential(hosts: Iterable[str], value: bytes, *, header: str = "", placeholder: str = "") -> Credential:
+def make_credential(
+    hosts: Iterable[str], value: bytes, *, header: str = "", placeholder: str = "", drops: Iterable[str] = ()
+) -> Credential:
     """A network secret for requests over HTTPS to each of `hosts` (`x.org`, or `x.org:8443`), no subdomains.
 
     Raises:
@@ -59,7 +63,7 @@ def make_credential(hosts: Iterable[str], value: bytes, *, header: str = "", pla
             "the value of a network secret cannot stand in an HTTP header",
             "it has to be one line of ASCII, without blanks at its ends",
         )
-    return Credential(bound, value, header, placeholder)
+    return Credential(bound, value, header, placeholder, frozenset(name.lower() for name in drops))
 
 
 def new_placeholder(name: str) -> str:
@@ -73,6 +77,7 @@ def with_credentials(request: Request, credentials: Iterable[Credential]) -> lis
     for credential in credentials:
         if not credential.bound_to(request.host, request.port):
             continue
+        fields = [(name, value) for name, value in fields if name.decode("ascii").lower() not in credential.drops]
         if credential.header:
             wanted = credential.header.encode("ascii")
             fields = [(name, value) for name, value in fields if name.lower() != wanted.lower()]

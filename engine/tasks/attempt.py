@@ -6,7 +6,8 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -16,7 +17,7 @@ from engine.containers.container import Container
 from engine.errors import PhaseFailed
 from engine.repository import into
 from engine.tasks import events as ev
-from engine.tasks.disk import watched
+from engine.tasks.disk import DiskWatch, watched
 from engine.tasks.kept import keep
 from engine.tasks.limits import limits_hit
 from engine.tasks.prepare import Base
@@ -27,6 +28,10 @@ from engine.tasks.work import Work
 
 if TYPE_CHECKING:
     from engine.agents.base import Agent, Ended
+    from engine.agents.route import Route
+    from engine.environment.model import Agent as AgentSection
+    from engine.network.check import Entry
+    from engine.tasks.outlet import Outlet
     from engine.tasks.spec import TaskSpec
     from engine.tasks.turns import Turn
 
@@ -71,19 +76,20 @@ def _turn(work: Work, turn: Turn, container: Container, agent: Agent, run: int) 
     """Start the services, let the agent work beside them, both within the agent's network policy (SPEC T2)."""
     has_services = bool(work.environment.start.script.strip())
     with ExitStack() as beside:
-        network: AbstractContextManager[Mapping[str, str]] = _agent_network(work, container, run)
+        route = agent.route(agent_settings(work.environment))
+        network: AbstractContextManager[Outlet | None] = _agent_network(work, container, route, run)
         if has_services:
             from engine.tasks.services import services
 
             with phase(work.recorder, "start", run):
                 # They live on beside the agent: nothing is open to them that is not open to it.
-                variables = beside.enter_context(network)
-                beside.enter_context(services(work, container, variables, run))
-            network = nullcontext(variables)
+                way_out = beside.enter_context(network)
+                beside.enter_context(services(work, container, _variables(way_out), run))
+            network = nullcontext(way_out)
         else:
             skipped(work.recorder, "start", "no start script", run)
-        with phase(work.recorder, "agent", run), network as variables:
-            ended, restart = _agent(work, turn, container, agent, variables, run)
+        with phase(work.recorder, "agent", run), network as way_out:
+            ended, restart = _agent(work, turn, container, agent, way_out, run)
     # Services would go on changing files while they are collected.
     if restart or has_services:
         container.restart()
@@ -91,7 +97,7 @@ def _turn(work: Work, turn: Turn, container: Container, agent: Agent, run: int) 
 
 
 def _agent(
-    work: Work, turn: Turn, container: Container, agent: Agent, variables: Mapping[str, str], run: int
+    work: Work, turn: Turn, container: Container, agent: Agent, way_out: Outlet | None, run: int
 ) -> tuple[Ended, bool]:
     """Let the agent work; its end is journalled once, whatever happens.
 
@@ -99,75 +105,97 @@ def _agent(
     """
     from engine.agents.base import Ended, Job
     from engine.agents.drive import ContainerTerminal, drive
+    from engine.agents.limits import Watch
 
     started = time.monotonic()
     job = Job(
         prompt=turn.prompt,
         workdir=work.workdir,
-        terminal=ContainerTerminal(container, work.stop.event, variables),
+        terminal=ContainerTerminal(container, work.stop.event, _variables(way_out)),
         home=work.folder / "agent" / str(run),
         environment_dir=work.environment.directory,
         settings=agent_settings(work.environment),
         session=turn.session,
         turn=turn.number,
     )
-    limit = work.environment.agent.timeout
-    ended, limited = Ended("failed", reason="the container went away"), False
+    ended, section = Ended("failed", reason="the container went away"), work.environment.agent
     try:
         with watched(work, container) as disk:
+            watch = Watch(section, passed=lambda: _passed(section, disk, way_out))
             stop = work.stop.event
-            ended, limited = drive(
-                agent, job, work.recorder, run=run, time_limit=limit, stop=stop, exceeded=lambda: disk.exceeded
-            )
+            ended = drive(agent, job, work.recorder, run=run, watch=watch, container=container, stop=stop)
         exhausted, told = limits_hit(work, container)
         if told and ended.status == "failed":
             ended = msgspec.structs.replace(ended, reason=f"{ended.reason}; {told}")
         elif told:
             work.recorder.emit(ev.Notice(level="warning", text=told, run=run))
     finally:
-        _finished(work, ended, limited, run, time.monotonic() - started)
-    # What still runs has had its time, or leaves no process for what comes next.
-    return ended, limited or bool(exhausted.forks)
+        _finished(work, ended, run, time.monotonic() - started)
+    # What still runs may leave no process for what comes next.
+    return ended, bool(exhausted.forks)
+
+
+def _passed(section: AgentSection, disk: DiskWatch, way_out: Outlet | None) -> str:
+    """Which of the limits that are seen from outside of the agent it has passed, in words."""
+    if disk.exceeded:
+        return f"it {disk.exceeded}"
+    spent = way_out is not None and way_out.model_requests > section.max_requests
+    return "its requests are used up, see [agent] max_requests" if spent else ""
 
 
 @contextmanager
-def _agent_network(work: Work, container: Container, run: int) -> Iterator[Mapping[str, str]]:
+def _agent_network(work: Work, container: Container, route: Route | None, run: int) -> Iterator[Outlet | None]:
     """What the agent may reach (SPEC N1): nothing unless the environment says so; no relay exists then.
 
-    A policy that lets it out is proven to hold before the agent starts (SPEC T2).
+    An agent whose programs ask their model from the container gets there, and where the policy is `off` nowhere else
+    (SPEC N5). A policy that lets it out is proven to hold before the agent starts (SPEC T2).
     """
-    if work.environment.network.agent == "off":
-        yield {}
+    network = work.environment.network
+    if network.agent == "off" and route is None:
+        yield None
         return
     from engine.network.check import entries, needs_registries, phase_policy, proof_target
+    from engine.network.policy import Policy
+    from engine.network.rules import parse_rules
     from engine.tasks.outlet import outlet
-    from engine.tasks.registries import recall
 
-    registries = recall(container).entries if needs_registries(work.environment) else None
-    policy = phase_policy(work.environment, "agent", registries)
-    found = entries(work.environment.network, registries)
+    policy = Policy("limited")
+    found: list[Entry] = []
+    if network.agent != "off":
+        from engine.tasks.registries import recall
+
+        registries = recall(container).entries if needs_registries(work.environment) else None
+        policy, found = phase_policy(work.environment, "agent", registries), entries(network, registries)
     allow, deny = (
         [(entry.written, list(entry.stored)) for entry in found if entry.list == name] for name in ("allow", "deny")
     )
-    methods = list(work.environment.network.methods)
-    mode = work.environment.network.agent
-    work.recorder.emit(ev.NetworkPolicy(mode=mode, allow=allow, deny=deny, methods=methods, run=run))
-    test = SELF_TEST_LIMITED if policy.mode == "limited" else SELF_TEST_FULL
-    with outlet(work, container, "agent", policy, run=run) as way_out:
+    if route:
+        rules = parse_rules(route.entries, inspect=True)
+        policy = replace(policy, allow=(*policy.allow, *rules), inspect=True)
+        allow += [(entry, [str(rule)]) for entry, rule in zip(route.entries, rules, strict=True)]
+    mode: Literal["limited", "full"] = "full" if policy.mode == "full" else "limited"
+    event = ev.NetworkPolicy(mode=mode, allow=allow, deny=deny, methods=list(network.methods), run=run)
+    work.recorder.emit(event)
+    test = SELF_TEST_LIMITED if mode == "limited" else SELF_TEST_FULL
+    with outlet(work, container, "agent", policy, run=run, route=route) as way_out:
         way_out.counted_from = math.inf
         report = container.bash(test, proof_target(policy), timeout=_SELF_TEST_SECONDS).out
         way_out.counted_from = time.monotonic()
-        prove(work, report.decode("utf-8", "replace"), run)
-        yield way_out.variables
+        prove(work, report.decode("utf-8", "replace"), run, mode)
+        yield way_out
 
 
-def _finished(work: Work, ended: Ended, limited: bool, run: int, seconds: float) -> None:
+def _variables(way_out: Outlet | None) -> Mapping[str, str]:
+    return way_out.variables if way_out else {}
+
+
+def _finished(work: Work, ended: Ended, run: int, seconds: float) -> None:
     stopped = work.stop.event.is_set()
     if ended.answer:
         work.recorder.emit(ev.Message(text=ended.answer, final=True, run=run))
     work.recorder.emit(
         ev.RunFinished(
-            status="stopped" if stopped else "limit" if limited else ended.status,
+            status="stopped" if stopped else ended.status,
             reason=work.stop.reason if stopped else ended.reason,
             answer=ended.answer,
             session=ended.session,

@@ -17,6 +17,7 @@ from engine.errors import EngineError, NetworkError
 from engine.network import relay
 from engine.network.attribution import Cause
 from engine.network.gateway import Gateway, RequestRecord
+from engine.network.hosts import show_authority
 from engine.network.policy import Policy
 from engine.network.proxies import host_proxies
 from engine.network.rules import parse_entry
@@ -29,6 +30,7 @@ from engine.tasks.scripts import HOME
 from engine.tasks.work import Work
 
 if TYPE_CHECKING:
+    from engine.agents.route import Route
     from engine.network.certificates import Authority
     from engine.network.credentials import Credential
 
@@ -46,30 +48,43 @@ class Outlet:
     """An open way out: the variables that lead programs to it.
 
     Requests that began before `counted_from` (monotonic seconds) are the self-test's own and not journalled.
+    `model_requests` counts those that went to the agent's model.
     """
 
     variables: Mapping[str, str]
     counted_from: float = 0.0
+    model_requests: int = 0
 
 
 @contextmanager
-def outlet(work: Work, container: Container, phase: ev.Phase, policy: Policy, *, run: int) -> Iterator[Outlet]:
+def outlet(
+    work: Work, container: Container, phase: ev.Phase, policy: Policy, *, run: int, route: Route | None = None
+) -> Iterator[Outlet]:
     """Let the container out as far as `policy` allows; every request is journalled (SPEC N1, N6).
 
     It ends with the block: relay and gateway go, and with them every connection. What the user allows the task
     meanwhile is added to a limited policy.
 
+    Args:
+        route: the agent's way to its model, which `policy` allows; its requests get the key.
+
     Raises:
         NetworkError: gateway or relay cannot be set up; nothing is reachable then.
     """
     interpreter, node_options = _asked(container)
-    sight = _inspection(work, container)
+    sight = _inspection(work, container, route)
     container.put(_FETCH, FETCH_SCRIPT)
     way_out = Outlet({**proxy_variables(_FETCH, node_options), **sight.variables})
     folder = socket_dir(f"{work.id}-{phase}-{run}")
 
     def record(request: RequestRecord) -> None:
         if time.monotonic() - request.seconds >= way_out.counted_from:
+            if (
+                route
+                and request.decision == "allowed"
+                and show_authority(request.host, request.port) == route.authority
+            ):
+                way_out.model_requests += 1
             cause = work.recorder.cause(run, request.seconds)
             # Services run beside the agent: their requests are of their own phase.
             work.recorder.emit(_event(request, work.recorder.phase_of(cause.command) or phase, run, cause))
@@ -97,9 +112,12 @@ class _Sight:
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
-def _inspection(work: Work, container: Container) -> _Sight:
-    """The environment's certificate authority and network secrets, if it wants TLS inspected (SPEC N4, N5, N7)."""
-    if not work.environment.network.inspect:
+def _inspection(work: Work, container: Container, route: Route | None) -> _Sight:
+    """The environment's certificate authority and network secrets, if it wants TLS inspected (SPEC N4, N5, N7).
+
+    The way to a model takes it too: the key is put in there.
+    """
+    if not (work.environment.network.inspect or route):
         return _Sight()
     from engine.network.certificates import environment_authority
     from engine.network.credentials import make_credential
@@ -108,6 +126,10 @@ def _inspection(work: Work, container: Container) -> _Sight:
     authority = environment_authority(work.environment.id)
     _trust(container, authority.certificate)
     credentials, variables = [], ca_variables(_AUTHORITIES)
+    if route:
+        hosts, value = [route.authority], route.value.reveal()
+        credentials.append(make_credential(hosts, value, header=route.header, drops=route.drops))
+        variables[route.variable] = work.placeholder(route.variable)
     for name, secret in work.environment.secrets.items():
         if secret.hosts:
             placeholder = "" if secret.header else work.placeholder(name)

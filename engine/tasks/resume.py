@@ -8,6 +8,7 @@ from pathlib import Path
 
 from engine.containers.container import Boot, Container
 from engine.errors import NetworkError
+from engine.network.policy import Mode
 from engine.repository import into
 from engine.tasks import events as ev
 from engine.tasks.maintenance import maintenance
@@ -117,7 +118,7 @@ def _restore(work: Work, turn: Turn, container: Container) -> None:
     )
 
 
-def prove(work: Work, report: str, run: int) -> None:
+def prove(work: Work, report: str, run: int, mode: Mode | None = None) -> None:
     """Journal the self-test; an agent never starts in a container that failed it (SPEC T2, N2).
 
     Raises:
@@ -125,7 +126,7 @@ def prove(work: Work, report: str, run: int) -> None:
     """
     findings = [line for line in report.splitlines() if line.startswith(("ok ", "bad "))]
     ok = bool(findings) and all(line.startswith("ok ") for line in findings)
-    work.recorder.emit(ev.NetworkProven(mode=work.environment.network.agent, ok=ok, checks=findings, run=run))
+    work.recorder.emit(ev.NetworkProven(mode=mode or work.environment.network.agent, ok=ok, checks=findings, run=run))
     if not ok:
         raise NetworkError(
             f"the network is not as the policy says, so no agent starts: {'; '.join(findings) or 'no answer'}"

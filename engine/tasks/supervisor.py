@@ -158,7 +158,8 @@ def _run_turn(work: Work, spec: TaskSpec, turn: Turn, clean_up: list[Callable[[]
     for outcome in outcomes:
         if isinstance(outcome, Exception):
             raise outcome
-    return False, f"the agent failed: {ended[0].reason}" if ended[0].reason else "the agent failed"
+    told = "the agent was stopped" if ended[0].status == "limit" else "the agent failed"
+    return False, f"{told}: {ended[0].reason}" if ended[0].reason else told
 
 
 def _containers(work: Work, spec: TaskSpec, turn: Turn) -> tuple[Base | None, dict[int, Container]]:

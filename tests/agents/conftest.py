@@ -1,4 +1,4 @@
-"""A real codex, installed once for all runs in a folder outside the repository, and a scripted model for it."""
+"""Real agents, installed once for all runs in a folder outside the repository, and the laboratories they run in."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.docker.conftest import Lab
+from tests.docker.conftest import Lab, https_lab, lab
+
+__all__ = ["agents", "claude_program", "codex_lab", "https_lab", "lab"]
 
 # Taken now: every test has a home of its own.
 _CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
@@ -21,6 +23,15 @@ def agents() -> Path:
     if not (SHARED / "fumehood/agents/codex/current").exists():
         pytest.skip("codex is not installed for tests: make test-slow does that (0.4 GB)")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def claude_program() -> Path:
+    """The folder of the installed claude, as it lies in a data folder."""
+    found = SHARED / "fumehood/agents/claude"
+    if not (found / "current").exists():
+        pytest.skip("claude is not installed for tests: make test-slow does that (0.2 GB)")
+    return found
 
 
 @pytest.fixture(scope="module")

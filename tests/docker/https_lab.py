@@ -56,6 +56,13 @@ class HttpsLab(Lab):
         over = f'mount --bind {hosts} {HOSTS} && exec "$@"'
         self.program = ["unshare", "--mount", "sh", "-c", over, "fumehood", *self.program]
 
+    def script_model(self, *streams: bytes) -> None:
+        """What `/v1/messages` answers, by the number of answers that a request holds already."""
+        folder = self._log.parent / "model"
+        folder.mkdir(exist_ok=True)
+        for number, stream in enumerate(streams):
+            (folder / f"{number}.sse").write_bytes(stream)
+
     def seen(self, host: str) -> list[dict[str, Any]]:
         """The requests that arrived at one of the server's names, in their order."""
         if not self._log.exists():

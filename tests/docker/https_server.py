@@ -1,4 +1,5 @@
-"""A server for real clients: git, a package index each for pip and npm, an apt archive, and an echo; all of it TLS.
+"""A server for real clients: git, a package index each for pip and npm, an apt archive, a model that follows a script, and
+an echo; all of it TLS.
 
 Run as `python -m tests.docker.https_server FOLDER`: it serves FOLDER, listens on port 443 of its network namespace,
 appends every request to FOLDER/requests.jsonl, and ends when its standard input does. Nothing is ever refused here:
@@ -39,10 +40,14 @@ class Handler(BaseHTTPRequestHandler):
         with self.lock, (self.folder / "requests.jsonl").open("a") as log:
             log.write(json.dumps(record) + "\n")
         path, _, query = self.path.partition("?")
+        model = self.folder / "model"
         if path.startswith("/git/"):
             self._git(path.removeprefix("/git"), query, body)
         elif path.startswith("/npm/") and self.command == "GET":
             self._answer(200, json.dumps(self._npm()).encode(), "application/json")
+        elif path == "/v1/messages" and model.is_dir():
+            answered = sum(message["role"] == "assistant" for message in json.loads(body)["messages"])
+            self._answer(200, (model / f"{answered}.sse").read_bytes(), "text/event-stream")
         elif path.startswith("/files/"):
             file = self.folder / "files" / path.removeprefix("/files/") / ("index.html" if path.endswith("/") else "")
             inside = file.resolve().is_relative_to(self.folder / "files") and file.is_file()

@@ -1,0 +1,115 @@
+"""The `claude` agent: Claude Code in the container, which reaches its model through the gateway and nothing else by it.
+
+It runs its tools in its own process, so it has to be where they are. The key stays on the host: the gateway puts it in.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.agents.base import Agent, Capabilities, Job, Yielded
+from engine.environment.model import Agent as Section
+from engine.errors import UsageError
+
+if TYPE_CHECKING:
+    from engine.agents.route import Route
+    from engine.containers.container import Mount
+    from engine.secrets.secret import Secret
+
+INSIDE = "/run/fumehood/claude"
+"""Where containers see its program's folder."""
+
+_OF_ALL_AGENTS = frozenset(field.name for field in fields(Section))
+_KEY = "key of the model"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What `[agent.options]` may say about claude, all of it text.
+
+    Attributes:
+        model: the model's name or alias; empty for the one it prefers itself.
+        base_url: another endpoint that speaks the Messages API, over HTTPS.
+        key_env: the variable of the user's environment that holds the key.
+    """
+
+    model: str = ""
+    base_url: str = "https://api.anthropic.com"
+    key_env: str = "ANTHROPIC_API_KEY"
+
+
+class ClaudeAgent(Agent):
+    """Works on the prompt as one turn of a session of claude, whose id is the session."""
+
+    name = "claude"
+    capabilities = Capabilities(where="container", live_output=False, resume=True)
+
+    def check(self, settings: Mapping[str, Any], environment_dir: Path) -> list[str]:
+        """Its program has to be there, and a key."""
+        found = []
+        try:
+            self.route(settings)
+        except UsageError as error:
+            found.append(f"{error.message} ({error.hint})" if error.hint else error.message)
+        if not self.mounts(settings):
+            found.append("claude is not installed (install it: fumehood agent install claude)")
+        return found
+
+    def mounts(self, settings: Mapping[str, Any]) -> Sequence[Mount]:
+        """The folder of its program, read-only; nothing while it is not installed."""
+        from engine.agents import packages
+        from engine.containers.container import Mount
+
+        installed = packages.installed("claude")
+        return (Mount(installed.program.parent, INSIDE),) if installed else ()
+
+    def secrets(self, settings: Mapping[str, Any]) -> Mapping[str, Secret]:
+        """The key of the model."""
+        return {_KEY: self.route(settings).value}
+
+    def route(self, settings: Mapping[str, Any]) -> Route:
+        """To the Messages API, and there to nothing but messages."""
+        from engine.agents.route import route
+        from engine.secrets.secret import Secret
+
+        read = read_settings(settings)
+        key = os.environ.get(read.key_env, "").strip()
+        if not key:
+            raise UsageError(
+                f"{read.key_env} is not set: it has to hold the key of the model", f"export {read.key_env}=…"
+            )
+        return route(
+            read.base_url,
+            ("/v1/messages", "/v1/messages/*"),
+            header="X-Api-Key",
+            value=Secret(key.encode()),
+            drops=("Authorization", "Cookie"),
+            variable="ANTHROPIC_API_KEY",
+        )
+
+    async def start(self, job: Job) -> AsyncIterator[Yielded]:
+        """Work on the job; see `engine.agents.claude.run`."""
+        from engine.agents.claude.run import work
+
+        async for event in work(job, read_settings(job.settings)):
+            yield event
+
+
+def read_settings(settings: Mapping[str, Any]) -> Settings:
+    """The options of claude in the `[agent]` section.
+
+    Raises:
+        UsageError: one is unknown or no text.
+    """
+    known = [field.name for field in fields(Settings)]
+    given = {name: value for name, value in settings.items() if name not in _OF_ALL_AGENTS}
+    for name, value in given.items():
+        if name not in known:
+            raise UsageError(f"option {name!r} is unknown", f"known in [agent.options] of claude: {', '.join(known)}")
+        if not isinstance(value, str) or not value:
+            raise UsageError(f"option {name} must be a text", f'write {name} = "…"')
+    return Settings(**given)

@@ -1,0 +1,111 @@
+"""One turn of claude in the container: started, read line by line, interrupted when it is to end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import Any, cast
+
+from engine.agents.base import Alive, Begun, Chunk, Exit, Job, Yielded
+from engine.agents.claude import INSIDE, Settings
+from engine.agents.claude.story import Story
+from engine.agents.instructions import project_instructions
+from engine.tasks import events as ev
+
+# No line of its is longer; what is, is not kept in memory.
+_LONGEST_LINE = 32 << 20
+_LAST_WORDS = 2000
+# The container is the sandbox, updates and telemetry would only run into the gateway.
+_VARIABLES = {
+    "IS_SANDBOX": "1",
+    "DISABLE_AUTOUPDATER": "1",
+    "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+}
+# Run by a login shell, as commands of agents are; the first line is its process id.
+_START = 'echo $$; exec "$@"'
+# Lets it end the turn itself: its command ends with it, and the session can be resumed.
+_INTERRUPT = (
+    'kill -INT "$1" 2>/dev/null; for ((i = 0; i < 40; i++)); do kill -0 "$1" 2>/dev/null || exit; sleep 0.1; done'
+)
+
+
+async def work(job: Job, settings: Settings) -> AsyncIterator[Yielded]:
+    """Do the job; the last thing that is yielded is an `Ended`."""
+    found = await project_instructions(job.terminal, job.workdir)
+    argv = [f"{INSIDE}/claude", "-p", "--output-format", "stream-json", "--verbose", "--dangerously-skip-permissions"]
+    argv += ["--model", settings.model] if settings.model else []
+    argv += ["--append-system-prompt", f"The project's instructions:\n\n{found.text}"] if found.text else []
+    argv += ["--resume", job.session] if job.session else []
+    environ = {**_VARIABLES, "ANTHROPIC_BASE_URL": settings.base_url.rstrip("/")}
+    shell = ["bash", "-lc", _START, "claude", *argv]
+    story, lines, said, pid = Story(job.workdir), Lines(), b"", ""
+    begun, code = False, None
+    early: list[Yielded] = [ev.Notice(level="warning", text=text) for text in found.notices]
+    running = job.terminal.run(shell, cwd=job.workdir, env=environ, stdin=job.prompt.encode("utf-8", "replace"))
+    ended = False
+    try:
+        async with aclosing(cast("AsyncGenerator[Chunk | Exit, None]", running)) as output:
+            async for item in output:
+                if isinstance(item, Exit):
+                    ended, code = True, item.code
+                    break
+                if item.stream == "err":
+                    said = (said + item.data)[-_LAST_WORDS:]
+                    continue
+                for line in lines.feed(item.data):
+                    if not pid and line.isdigit():
+                        pid = line.decode()
+                        continue
+                    for event in story.tell(_object(line), line):
+                        if begun:
+                            yield event
+                        elif isinstance(event, Begun):
+                            begun = True
+                            for first in (event, *early):
+                                yield first
+                        else:
+                            early.append(event)
+                if begun:
+                    yield Alive()
+    finally:
+        if not ended and pid:
+            async for _ in job.terminal.run(["bash", "-c", _INTERRUPT, "fumehood", pid]):
+                pass
+    for event in () if begun else early:
+        yield event
+    for event in story.end(code, said.decode("utf-8", "replace").strip()):
+        yield event
+
+
+def _object(line: bytes) -> dict[str, Any] | None:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+class Lines:
+    """Bytes in, cut anywhere; whole lines out, those that are too long without their end."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The lines that `data` completes."""
+        *whole, rest = data.split(b"\n")
+        found = []
+        for part in whole:
+            self._add(part)
+            found.append(b"".join(self._parts))
+            self._parts, self._size = [], 0
+        self._add(rest)
+        return [line for line in found if line.strip()]
+
+    def _add(self, part: bytes) -> None:
+        part = part[: max(0, _LONGEST_LINE - self._size)]
+        self._size += len(part)
+        if part:
+            self._parts.append(part)

@@ -1,0 +1,1 @@
+"""The `loop` agent, built in: a model called from the host, one tool, commands in the container."""

@@ -1,0 +1,191 @@
+"""Models that follow a script: Chat Completions, Responses and Messages, streamed by a server on loopback."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+Data = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One answer: text, calls of the bash tool, raw calls (name, arguments); or a fault instead of it.
+
+    Args:
+        status: other than 200 is answered with `error` as its body.
+        cut: the answer breaks off in its middle.
+        hangs: it never comes.
+        tokens: read and written.
+        full: it reached the limit of length.
+        raw: the stream, in place of all that.
+    """
+
+    say: str = ""
+    think: str = ""
+    shell: Sequence[str] = ()
+    calls: Sequence[tuple[str, str]] = ()
+    status: int = 200
+    error: Data = field(default_factory=lambda: {"error": {"message": "scripted", "type": "scripted"}})
+    headers: Sequence[tuple[str, str]] = ()
+    cut: bool = False
+    hangs: bool = False
+    full: bool = False
+    tokens: tuple[int, int] = (100, 10)
+    raw: bytes | None = None
+
+    def all_calls(self) -> list[tuple[str, str]]:
+        return [*(("bash", json.dumps({"command": line})) for line in self.shell), *self.calls]
+
+
+@dataclass
+class ModelServer:
+    """The running server, and what it was asked: bodies and header fields of its requests, in their order."""
+
+    steps: Sequence[Step]
+    url: str = ""
+    requests: list[Data] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    asked: threading.Event = field(default_factory=threading.Event)
+    over: threading.Event = field(default_factory=threading.Event)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def next(self, body: Data, headers: dict[str, str]) -> tuple[int, Step]:
+        with self.lock:
+            number = len(self.requests)
+            self.requests.append(body)
+            self.headers.append(headers)
+        self.asked.set()
+        return number, self.steps[number] if number < len(self.steps) else self.steps[-1]
+
+
+@contextmanager
+def serving(*steps: Step) -> Iterator[ModelServer]:
+    """Answer the first request with the first step, and so on; all further ones with the last."""
+    model = ModelServer(steps)
+    with ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"model": model})) as server:
+        server.daemon_threads = True
+        model.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
+        thread = threading.Thread(target=server.serve_forever, name="model", daemon=True)
+        thread.start()
+        try:
+            yield model
+        finally:
+            model.over.set()
+            server.shutdown()
+            thread.join()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    model: ModelServer
+
+    def log_message(self, *_: object) -> None:
+        return
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        number, step = self.model.next(body, {name.lower(): value for name, value in self.headers.items()})
+        if step.hangs:
+            self.model.over.wait()
+            return
+        ok = step.status == 200
+        self.send_response(step.status)
+        self.send_header("Content-Type", "text/event-stream" if ok else "application/json")
+        for name, value in step.headers:
+            self.send_header(name, value)
+        self.end_headers()
+        if not ok:
+            self.wfile.write(json.dumps(step.error).encode())
+            return
+        written = step.raw if step.raw is not None else stream(self.path, number, step)
+        try:
+            self.wfile.write(written[: len(written) // 2] if step.cut else written)
+        except OSError:
+            return
+
+
+def stream(path: str, number: int, step: Step) -> bytes:
+    """An answer as the interface at `path` streams it."""
+    made = {"/v1/chat/completions": chat, "/v1/responses": responses, "/v1/messages": messages}[path](number, step)
+    named = ((event.get("type", ""), json.dumps(event)) for event in made)
+    text = "".join(f"event: {name}\ndata: {data}\n\n" if name else f"data: {data}\n\n" for name, data in named)
+    return (text + ("data: [DONE]\n\n" if path.endswith("completions") else "")).encode()
+
+
+def pieces(text: str, size: int = 7) -> list[str]:
+    """The text as it streams."""
+    return [text[at : at + size] for at in range(0, len(text), size)]
+
+
+def chat(number: int, step: Step) -> list[Data]:
+    """The chunks of an answer."""
+
+    def chunk(delta: Data, finish: str | None = None) -> Data:
+        return {"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
+
+    made = [chunk({"role": "assistant", "content": ""})]
+    made += [chunk({"reasoning_content": piece}) for piece in pieces(step.think)]
+    made += [chunk({"content": piece}) for piece in pieces(step.say)]
+    for index, (name, arguments) in enumerate(step.all_calls()):
+        begun = {"index": index, "id": f"call_{number}_{index}", "type": "function"}
+        made.append(chunk({"tool_calls": [{**begun, "function": {"name": name, "arguments": ""}}]}))
+        made += [
+            chunk({"tool_calls": [{"index": index, "function": {"arguments": piece}}]}) for piece in pieces(arguments)
+        ]
+    made.append(chunk({}, "length" if step.full else "tool_calls" if step.all_calls() else "stop"))
+    read, written = step.tokens
+    return [*made, {"choices": [], "usage": {"prompt_tokens": read, "completion_tokens": written}}]
+
+
+def responses(number: int, step: Step) -> list[Data]:
+    """The events of a response."""
+    output: list[Data] = []
+    if step.think:
+        output.append({"type": "reasoning", "summary": [{"type": "summary_text", "text": step.think}]})
+    if step.say:
+        content = [{"type": "output_text", "text": step.say}]
+        output.append({"type": "message", "role": "assistant", "content": content})
+    for index, (name, arguments) in enumerate(step.all_calls()):
+        call = {"type": "function_call", "call_id": f"call_{number}_{index}", "name": name, "arguments": arguments}
+        output.append(call)
+    read, written = step.tokens
+    ended = "response.incomplete" if step.full else "response.completed"
+    response = {"output": output, "usage": {"input_tokens": read, "output_tokens": written}}
+    return [
+        {"type": "response.created", "response": {"output": []}},
+        *({"type": "response.output_text.delta", "delta": piece} for piece in pieces(step.say)),
+        *({"type": "response.output_item.done", "item": item} for item in output),
+        {"type": ended, "response": response},
+    ]
+
+
+def messages(number: int, step: Step) -> list[Data]:
+    """The events of a message."""
+    blocks: list[tuple[Data, list[Data]]] = []
+    if step.think:
+        parts = [{"type": "thinking_delta", "thinking": piece} for piece in pieces(step.think)]
+        blocks.append(({"type": "thinking", "thinking": ""}, parts))
+    if step.say:
+        blocks.append(
+            ({"type": "text", "text": ""}, [{"type": "text_delta", "text": piece} for piece in pieces(step.say)])
+        )
+    for index, (name, arguments) in enumerate(step.all_calls()):
+        begun = {"type": "tool_use", "id": f"toolu_{number}_{index}", "name": name, "input": {}}
+        blocks.append((begun, [{"type": "input_json_delta", "partial_json": piece} for piece in pieces(arguments)]))
+    read, written = step.tokens
+    begun = {"id": f"msg_{number}", "type": "message", "role": "assistant", "model": "scripted", "content": []}
+    made: list[Data] = [
+        {"type": "message_start", "message": {**begun, "usage": {"input_tokens": read, "output_tokens": 1}}}
+    ]
+    for index, (begun, deltas) in enumerate(blocks):
+        made.append({"type": "content_block_start", "index": index, "content_block": begun})
+        made += [{"type": "content_block_delta", "index": index, "delta": delta} for delta in deltas]
+        made.append({"type": "content_block_stop", "index": index})
+    reason = "max_tokens" if step.full else "tool_use" if step.all_calls() else "end_turn"
+    made.append({"type": "message_delta", "delta": {"stop_reason": reason}, "usage": {"output_tokens": written}})
+    return [*made, {"type": "message_stop"}]
