@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from engine.repository.publish import ApplyOutcome
     from engine.repository.source import Source
     from engine.setup.effective import Effective
+    from engine.tasks.comments import DiffReview
     from engine.tasks.events import AnyEvent, Kept
     from engine.tasks.garbage import Report
     from engine.tasks.image import Listed
@@ -346,6 +347,42 @@ class Bench:
         except FileNotFoundError:
             hint = "wait for it: `fumehood logs -f`" if not state.finished else f"see `fumehood status {state.id}`"
             raise EngineError(f"task {state.id} has no diff: it is {state.status}", hint) from None
+
+    def export(self, reference: str, path: Path, attempt: int = 1) -> str:
+        """Write the diff of an attempt to a new file; returns what happened in one line.
+
+        Raises:
+            UsageError: there is something at `path` already; EngineError: it cannot be written, or there is no diff.
+        """
+        data = self.diff(reference, attempt)
+        try:
+            with (self.cwd / path.expanduser()).open("xb") as file:
+                file.write(data)
+        except FileExistsError:
+            raise UsageError(f"{path} is there already", "give another name, or remove it") from None
+        except OSError as error:
+            raise EngineError(f"cannot write {path}: {error.strerror}", "give another name") from error
+        return f"{path}: {len(data):,} bytes written"
+
+    def diff_review(self, reference: str, attempt: int = 1) -> DiffReview:
+        """The comments on the diff of an attempt, and which of its files were marked as viewed (SPEC W5).
+
+        Raises:
+            EngineError: the file that holds them is damaged.
+        """
+        from engine.tasks import comments
+
+        return comments.read(self.folder(reference), attempt)
+
+    def change_diff_review(self, reference: str, attempt: int, how: Callable[[DiffReview], DiffReview]) -> DiffReview:
+        """Change comments or marks, as in `lambda review: review.put(comment)`; returns the review as it is then.
+
+        Raises:
+            EngineError: the file that holds them is damaged, or cannot be written.
+        """
+        from engine.tasks import comments
+
+        return comments.change(self.folder(reference), attempt, how)
 
     def diff_stat(self, reference: str, attempt: int = 1, turn: int = 0) -> DiffStat:
         """Which files an attempt changed, and by how much; `turn` as in `diff`."""

@@ -37,6 +37,12 @@ class RecordedBench(Bench):
         recorded.running("new222", start=words.now())
         return "new222"
 
+    def follow_up(self, reference: str, prompt: str, *, attempt: int = 1, fork: bool = False) -> str:
+        self.calls.append(("follow_up", reference, prompt, attempt))
+        if "gone" in prompt:
+            raise UsageError("its container is gone", "start a new task")
+        return reference
+
     def cancel(self, reference: str) -> TaskState:
         self.calls.append(("cancel", reference))
         return self.task(reference)

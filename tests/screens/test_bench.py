@@ -243,9 +243,9 @@ async def test_every_action_has_a_method(app: App) -> None:
     async with app().run_test(size=WIDE, notifications=True) as pilot:
         screen = screen_of(pilot)
         for action in actions.ACTIONS:
-            pane = "log" if action.group == "list" else action.group
+            pane = "log" if action.group == "list" else actions.PANE_OF.get(action.group, action.group)
             by_screen = action.by_screen or pane == "everywhere"
-            target = screen if by_screen else screen.query_one(f"#{pane}", Pane).view
+            target = screen if by_screen else screen.query_one(f"#{pane}", Pane).view_of(action.group)
             assert callable(getattr(target, f"action_{action.id}")), action.id
 
 

@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 
 from tests.screens import recorded
 from tests.screens.test_bench import until
+from tests.screens.test_diff import PATCH
 from tui.app import Workbench
 
 Compare = Callable[..., bool]
@@ -50,6 +51,18 @@ def test_narrow_diff_in_sixteen_colours(snap_compare: Compare, app: App) -> None
     recorded.finished()
     before = keys("5", "right_square_bracket", theme="ansi16", said="+10 −2")
     assert snap_compare(app(), terminal_size=(80, 24), run_before=before)
+
+
+def test_side_by_side_with_a_comment(snap_compare: Compare, app: App) -> None:
+    recorded.finished().patch(PATCH)
+    pressed = ("5", "plus", "right_curly_bracket", "right_curly_bracket", *"jjjjjj", "c", *"why four?", "ctrl+s")
+    before = keys(*pressed, "right_square_bracket", theme="dark", said="5 files")
+    assert snap_compare(app(), terminal_size=(160, 45), run_before=before)
+
+
+def test_narrow_tree(snap_compare: Compare, app: App) -> None:
+    recorded.finished().patch(PATCH)
+    assert snap_compare(app(), terminal_size=(80, 24), run_before=keys("5", "t", "j", theme="light", said="+10 −2"))
 
 
 def test_new_task(snap_compare: Compare, app: App) -> None:

@@ -109,7 +109,7 @@ class LogPane(Pane):
             else:
                 self.mount(FilterField(self.feed.filter), after="#log-view")
 
-    def close_filter(self) -> bool:
+    def back(self) -> bool:
         """Show everything again; False when there was no filter."""
         if not self._remove_filter() and not (self.feed and self.feed.filter):
             return False
@@ -118,7 +118,7 @@ class LogPane(Pane):
         return True
 
     def _remove_filter(self) -> bool:
-        found = self.query("#log-filter")
+        found = self.query(".filter")
         found.remove()
         return bool(found)
 

@@ -28,6 +28,19 @@ class Pane(Vertical):
         return self.query_one(LineView)
 
     @property
+    def keys(self) -> str:
+        """The group of actions whose keys work where the focus is."""
+        return self.GROUP
+
+    def view_of(self, group: str) -> LineView:
+        """The view that does the actions of a group."""
+        return self.view
+
+    def back(self) -> bool:
+        """Leave what is innermost in this pane; False when there is nothing to leave."""
+        return False
+
+    @property
     def inside(self) -> int:
         """Cells between the frame's sides."""
         return max(10, self.content_size.width)

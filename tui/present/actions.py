@@ -13,8 +13,11 @@ GROUPS = {
     "cache": "3 Cache",
     "log": "4 Log",
     "diff": "5 Diff",
+    "files": "5 Diff, in the tree of files",
     "list": "Moving in any list",
 }
+PANE_OF = {"files": "diff"}
+"""The pane that a group of keys works in, where it is not the group's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,8 @@ _NAMES = {
     "question_mark": "?", "slash": "/", "plus": "+", "underscore": "_", "minus": "-", "left_square_bracket": "[",
     "right_square_bracket": "]", "left_curly_bracket": "{", "right_curly_bracket": "}", "escape": "esc",
     "pageup": "PgUp", "pagedown": "PgDn", "up": "↑", "down": "↓", "left": "←", "right": "→",
-    "shift+tab": "S-tab", "ctrl+d": "^d", "ctrl+u": "^u", "ctrl+p": "^p", "ctrl+s": "^s", "ctrl+c": "^c",
+    "shift+tab": "S-tab", "shift+down": "S-↓", "shift+up": "S-↑", "ctrl+w": "^w",
+    "ctrl+d": "^d", "ctrl+u": "^u", "ctrl+p": "^p", "ctrl+s": "^s", "ctrl+c": "^c",
 }  # fmt: skip
 
 ACTIONS = (
@@ -93,7 +97,69 @@ ACTIONS = (
     Action("previous_hunk", ("left_square_bracket",), "diff", "", "Go to the hunk before"),
     Action("next_file", ("right_curly_bracket",), "diff", "next file", "Go to the next file", True),
     Action("previous_file", ("left_curly_bracket",), "diff", "", "Go to the file before"),
-    Action("toggle_files", ("f",), "diff", "files", "Show or hide the list of files", True, by_screen=True),
+    Action(
+        "comment",
+        ("c",),
+        "diff",
+        "comment",
+        "Comment on this line or selection, or edit this comment",
+        True,
+        by_screen=True,
+    ),
+    Action(
+        "send_comments",
+        ("f",),
+        "diff",
+        "follow-up",
+        "Ask for more, with the comments not sent yet",
+        True,
+        by_screen=True,
+    ),
+    Action("search", ("slash",), "diff", "search", "Find a text in the lines", True, by_screen=True),
+    Action("toggle_files", ("t",), "diff", "files", "Go to the tree of files, or hide it", True, by_screen=True),
+    Action(
+        "split", ("s",), "diff", "side by side", "Old and new side by side, or one under another", True, by_screen=True
+    ),
+    Action("other_side", ("O",), "diff", "other side", "Side by side: the cursor to the old or the new text"),
+    Action(
+        "hide_space",
+        ("W", "ctrl+w"),
+        "diff",
+        "white space",
+        "Hide changes of white space alone, or show them",
+        by_screen=True,
+    ),
+    Action("comments", ("C",), "diff", "comments", "List all comments", by_screen=True),
+    Action("delete_comment", ("d",), "diff", "delete comment", "Delete this comment", by_screen=True),
+    Action("select", ("v",), "diff", "select", "Begin or end a selection of lines"),
+    Action("extend_down", ("shift+down", "J"), "diff", "", "Select one more line below"),
+    Action("extend_up", ("shift+up", "K"), "diff", "", "Select one more line above"),
+    Action("fold_file", ("enter", "space"), "diff", "fold", "Fold or unfold this file"),
+    Action("fold_files", ("o",), "diff", "fold all", "Fold or unfold all files"),
+    Action(
+        "mark_viewed",
+        ("m",),
+        "diff",
+        "viewed",
+        "Mark this file as viewed and fold it, or take the mark away",
+        by_screen=True,
+    ),
+    Action("next_match", ("n",), "diff", "", "While searching: to the next line that has it"),
+    Action("previous_match", ("N",), "diff", "", "While searching: to the line before that has it"),
+    Action("copy_lines", ("y",), "diff", "copy", "Copy the selected lines, or this hunk", by_screen=True),
+    Action("copy_path", ("Y",), "diff", "copy path", "Copy the name of this file", by_screen=True),
+    Action("save_patch", ("e",), "diff", "export", "Write the patch to a file", by_screen=True),
+    Action(
+        "filter_files",
+        ("slash",),
+        "files",
+        "filter",
+        "Show only files whose path contains a text",
+        True,
+        by_screen=True,
+    ),
+    Action("fold_folder", ("space",), "files", "fold", "Fold or unfold this folder", True),
+    Action("fold_folders", ("o",), "files", "fold all", "Fold or unfold all folders", True),
     Action("list_down", ("j", "down"), "list", "down", "One row down"),
     Action("list_up", ("k", "up"), "list", "up", "One row up"),
     Action("list_page_down", ("pagedown",), "list", "page down", "One page down"),
@@ -118,8 +184,13 @@ def of(group: str) -> list[Action]:
     return [action for action in ACTIONS if action.group == group]
 
 
-def bindings(*groups: str) -> list[BindingType]:
-    """The key bindings of groups, for a screen or a widget."""
+def group_of(action_id: str) -> str:
+    """The group of an action."""
+    return next((action.group for action in ACTIONS if action.id == action_id), "")
+
+
+def bindings(*groups: str, by_screen: bool = False) -> list[BindingType]:
+    """The key bindings of groups, for a screen or a widget; with `by_screen`, only of what the screen does."""
     return [
         Binding(
             ",".join(action.keys),
@@ -130,4 +201,5 @@ def bindings(*groups: str) -> list[BindingType]:
         )
         for group in groups
         for action in of(group)
+        if action.by_screen or not by_screen
     ]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 from typing import TypeAlias
 
 from rich.cells import cell_len, chop_cells, set_cell_size
@@ -26,12 +28,14 @@ class Row:
         right: what stands at the right end and is never cut.
         role: a role for the whole line, such as a background.
         fixed: the number of cells at the left that sideways scrolling leaves alone.
+        beside: what stands in the right half of the line, when it has two.
     """
 
     left: tuple[Span, ...]
     right: tuple[Span, ...] = ()
     role: str = ""
     fixed: int = 0
+    beside: Row | None = None
 
 
 EMPTY = Row(())
@@ -42,12 +46,32 @@ def row(*left: Span | str, right: tuple[Span, ...] = (), role: str = "") -> Row:
     return Row(tuple((part, "") if isinstance(part, str) else part for part in left), right, role)
 
 
+def marked(spans: Sequence[Span], parts: Sequence[tuple[int, int]], role: str) -> list[Span]:
+    """The same text, with a further role on the parts of it that lie from one position up to another."""
+    if not parts:
+        return list(spans)
+    made: list[Span] = []
+    position = 0
+    for text, own in spans:
+        after = position + len(text)
+        cuts = {at for part in parts for at in part if position < at < after}
+        for start, end in pairwise(sorted({position, after, *cuts})):
+            inside = any(first <= start < last for first, last in parts) and isinstance(own, str)
+            made.append((text[start - position : end - position], f"{own} {role}".strip() if inside else own))
+        position = after
+    return made
+
+
 def paint(line: Row, width: int, palette: Palette, base: Style, *, shift: int = 0, tab: int = 8) -> Strip:
     """The cells of a row, exactly `width` wide.
 
     Every text on the screen that the workbench did not write itself comes through here, so it is cleaned here too,
     whatever was done to it before (SPEC W11).
     """
+    if line.beside is not None:
+        half = width // 2
+        first = paint(replace(line, beside=None), half, palette, base, shift=shift, tab=tab)
+        return Strip.join([first, paint(line.beside, width - half, palette, base, shift=shift, tab=tab)])
     if line.role:
         base += palette.style(line.role)
     right = _segments(line.right, palette, base, tab)

@@ -28,7 +28,8 @@ COLOURS = (
 # What rows are made of: every role a presenter may name.
 ROLES = (
     "title", "strong", "muted", "faint", "accent", "ok", "bad", "warn", "run", "key", "match",
-    "added", "removed", "hunk", "file", "added-line", "removed-line", "cursor", "cursor-blurred", "bar",
+    "added", "removed", "hunk", "file", "added-line", "removed-line", "added-word", "removed-word",
+    "missing", "remark", "selected", "cursor", "cursor-blurred", "bar",
     "keyword", "string", "number", "comment", "name",
 )  # fmt: skip
 

@@ -6,26 +6,24 @@ import os
 import shlex
 import shutil
 import subprocess
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from textual import on
 
 from engine.bench import Bench
 from engine.errors import EngineError
 from tui.panes.cache import CachePane
-from tui.panes.diff import DiffPane
 from tui.panes.environment import EnvironmentPane
 from tui.present import pacing, task, words
-from tui.screens.draft import Draft
 from tui.screens.engine import EngineScreen
-from tui.screens.panes import PanesScreen
+from tui.screens.review import ReviewScreen
 from tui.widgets.line_view import LineView
 
 if TYPE_CHECKING:
     from tui.app import Workbench
 
 
-class BenchScreen(PanesScreen):
+class BenchScreen(ReviewScreen):
     """Everything of one bench; what it shows of tasks is read from their journals alone."""
 
     def __init__(self, bench: Bench, task_id: str | None = None) -> None:
@@ -38,7 +36,7 @@ class BenchScreen(PanesScreen):
     def on_mount(self) -> None:
         """Read what there is, in threads; the screen is there at once."""
         self.focus_pane(self.current)
-        self.query_one(DiffPane).show(None, None)
+        self.diff_pane.show(None, None)
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
@@ -89,13 +87,13 @@ class BenchScreen(PanesScreen):
         if stamp:
             self.read_patch(feed.state.id, feed.attempt)
         else:
-            self.query_one(DiffPane).show(None, feed.state)
+            self.diff_pane.show(None, feed.state)
 
     @on(EngineScreen.Patched)
     def _patched(self, event: EngineScreen.Patched) -> None:
         feed = self.log_pane.feed
         if feed is not None and (feed.state.id, feed.attempt) == (event.task, event.attempt):
-            self.query_one(DiffPane).show(event.found, feed.state, event.fault)
+            self.diff_pane.show(event.changes, feed.state, event.fault)
             self.refresh_bars()
 
     @on(EngineScreen.EnvironmentsRead)
@@ -180,10 +178,6 @@ class BenchScreen(PanesScreen):
         self.focus_pane("log")
         self.log_pane.open_filter()
 
-    def action_toggle_files(self) -> None:
-        """Show or hide the list of files."""
-        self.query_one(DiffPane).toggle_files()
-
     def action_next_attempt(self) -> None:
         """Show the next attempt."""
         feed = self.log_pane.feed
@@ -242,19 +236,7 @@ class BenchScreen(PanesScreen):
 
     def action_new_task(self) -> None:
         """Write a prompt and start a task."""
-        usable = [entry for entry in self.entries if entry.environment is not None]
-        if not usable:
-            self.tell_fault(EngineError(self.why_not("new_task"), "make one: fumehood env init"))
-            return
-        from tui.screens.new_task import NewTask
-
-        first = usable.index(self.entry) if self.entry in usable else 0
-        self.app.push_screen(NewTask(usable, first, self.draft), self._start)
-
-    def _start(self, draft: Draft | None) -> None:
-        if draft is not None and draft.go and draft.entry is not None:
-            self.draft = Draft()
-            self.start_task(draft)
+        self.write_task(self.draft)
 
     @on(EngineScreen.TrustAsked)
     def _trust_asked(self, event: EngineScreen.TrustAsked) -> None:
@@ -278,7 +260,7 @@ class BenchScreen(PanesScreen):
             self.tell("No running task is open.")
             return
         question = f"Stop “{task.title(state)[:60]}”?"
-        self._ask(question, "Its container ends; what it did so far is kept in the log.", "stop it",
+        self.ask(question, "Its container ends; what it did so far is kept in the log.", "stop it",
                   lambda: self.do(lambda: self.bench.cancel(state.id), "Stopping …"))  # fmt: skip
 
     def action_reset_cache(self) -> None:
@@ -288,7 +270,7 @@ class BenchScreen(PanesScreen):
             self.tell("There is no usable environment.")
             return
         environment = entry.environment
-        self._ask(f"Reset the cache of {entry.name}?", "The next task runs setup again. Running tasks are not touched.",
+        self.ask(f"Reset the cache of {entry.name}?", "The next task runs setup again. Running tasks are not touched.",
                   "reset", lambda: self.do(lambda: self.bench.cache_reset(environment), ""))  # fmt: skip
 
     def action_apply(self) -> None:
@@ -300,17 +282,8 @@ class BenchScreen(PanesScreen):
         attempt = feed.attempt
         size = state.attempt(attempt).diff
         what = f"{words.count(size.files_changed, 'file')} +{size.lines_added} −{size.lines_removed}"
-        self._ask(f"Apply {what} to your checkout?", f"Into {state.repository}; nothing is committed.", "apply",
+        self.ask(f"Apply {what} to your checkout?", f"Into {state.repository}; nothing is committed.", "apply",
                   lambda: self.do(lambda: self.bench.apply(state.id, attempt), ""))  # fmt: skip
-
-    def _ask(self, question: str, consequence: str, verb: str, then: Any) -> None:
-        from tui.screens.confirm import Confirm
-
-        def answered(yes: bool | None) -> None:
-            if yes:
-                then()
-
-        self.app.push_screen(Confirm(question, consequence, verb), answered)
 
     @on(EngineScreen.Done)
     def _done(self, event: EngineScreen.Done) -> None:
@@ -324,11 +297,3 @@ class BenchScreen(PanesScreen):
         self.read_tasks()
         if not event.task and event.fault is None:
             self.show_environment(self.entry_number)
-
-    def tell(self, text: str) -> None:
-        """A short notice that goes by itself."""
-        cast("Workbench", self.app).tell(text)
-
-    def tell_fault(self, error: EngineError) -> None:
-        """What failed, and what to do."""
-        cast("Workbench", self.app).tell(error.message, hint=error.hint, bad=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from textual import work
@@ -11,10 +11,11 @@ from textual.screen import Screen
 
 from engine.bench import Bench, EnvironmentEntry
 from engine.errors import EngineError, Untrusted
+from engine.tasks.comments import DiffReview
 from engine.tasks.model import TaskState
+from tui.live import changes
+from tui.live.changes import Changes
 from tui.live.feed import Board, Feed
-from tui.present import patch
-from tui.present.patch import PatchIndex
 from tui.screens.draft import Draft
 
 if TYPE_CHECKING:
@@ -36,11 +37,11 @@ class EngineScreen(Screen[None]):
             self.feed = feed
 
     class Patched(Message):
-        """The patch of a task was indexed, or could not be."""
+        """The patch of a task was read, or could not be; of a large one, first its beginning."""
 
-        def __init__(self, task: str, attempt: int, found: PatchIndex | None, fault: str = "") -> None:
+        def __init__(self, task: str, attempt: int, changes: Changes | None, fault: str = "") -> None:
             super().__init__()
-            self.task, self.attempt, self.found, self.fault = task, attempt, found, fault
+            self.task, self.attempt, self.changes, self.fault = task, attempt, changes, fault
 
     class CacheSeen(Message):
         """The cache of an environment was looked at."""
@@ -101,15 +102,43 @@ class EngineScreen(Screen[None]):
 
     @work(thread=True, exclusive=True, group="patch", exit_on_error=False)
     def read_patch(self, task_id: str, attempt: int) -> None:
-        """Index the diff of a task."""
+        """Read the diff of a task, and what was said about it."""
         try:
             path = self.bench.patch(task_id, attempt)
-            found, fault = (patch.index(path) if path.exists() else None), ""
+            try:
+                review = self.bench.diff_review(task_id, attempt)
+            except EngineError as error:
+                review = DiffReview()
+                self.post_message(self.Done(fault=error))
+            if not path.exists():
+                self.post_message(self.Patched(task_id, attempt, None))
+                return
+            for found in changes.read(path, review):
+                self.post_message(self.Patched(task_id, attempt, found))
         except EngineError as error:
-            found, fault = None, str(error)
+            self.post_message(self.Patched(task_id, attempt, None, str(error)))
         except OSError as error:
-            found, fault = None, f"cannot read the diff: {error.strerror}"
-        self.post_message(self.Patched(task_id, attempt, found, fault))
+            self.post_message(self.Patched(task_id, attempt, None, f"cannot read the diff: {error.strerror}"))
+
+    @work(thread=True, group="review", exit_on_error=False)
+    def change_review(
+        self, task_id: str, attempt: int, shown: Changes, how: Callable[[DiffReview], DiffReview]
+    ) -> None:
+        """Change comments or marks on disk, then show them where their lines are."""
+        try:
+            self._changed_review(task_id, attempt, shown, how)
+        except EngineError as error:
+            self.post_message(self.Done(fault=error))
+
+    def _changed_review(
+        self, task_id: str, attempt: int, shown: Changes, how: Callable[[DiffReview], DiffReview]
+    ) -> None:
+        review = self.bench.change_diff_review(task_id, attempt, how)
+        try:
+            found = changes.placed(shown.patch, shown.tree, review)
+        except OSError as error:
+            raise EngineError(f"cannot read the diff: {error.strerror}") from error
+        self.post_message(self.Patched(task_id, attempt, found))
 
     @work(thread=True, exclusive=True, group="environments", exit_on_error=False)
     def read_environments(self) -> None:
@@ -151,6 +180,17 @@ class EngineScreen(Screen[None]):
         except EngineError as error:
             draft.go = False
             self.draft = draft
+            self.post_message(self.Done(fault=error))
+
+    @work(thread=True, group="start", exit_on_error=False)
+    def follow_up(self, task_id: str, attempt: int, prompt: str, shown: Changes | None, sent: Sequence[str]) -> None:
+        """Ask the agent of a task for more; the comments that were `sent` with it are marked."""
+        try:
+            self.bench.follow_up(task_id, prompt, attempt=attempt)
+            if shown is not None and sent:
+                self._changed_review(task_id, attempt, shown, lambda review: review.with_sent(sent))
+            self.post_message(self.Done(task=task_id))
+        except EngineError as error:
             self.post_message(self.Done(fault=error))
 
     @work(thread=True, group="do", exit_on_error=False)

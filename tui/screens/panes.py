@@ -108,7 +108,8 @@ class PanesScreen(EngineScreen):
         tabs = [(f"pane_{n}", self._tab(n, name)) for n, name in enumerate(PANES, 1)]
         self.query_one("#tabs", Choices).show_parts(tabs)
         keys: list[tuple[str, list[Span]]] = []
-        for action in [*actions.of(self.current), *actions.of("everywhere")]:
+        here = self.query_one(f"#{self.current}", Pane).keys
+        for action in [*actions.of(here), *actions.of("everywhere")]:
             if action.hint and not self.why_not(action.id):
                 keys.append((action.id, [(f" {action.key}", "key"), (f" {action.label} ", "muted")]))
         self.query_one("#keys", Choices).show_parts(keys)
@@ -128,8 +129,9 @@ class PanesScreen(EngineScreen):
         if action.group == "list":
             target = self.query_one(f"#{self.current}", Pane).view
         elif action.group != "everywhere":
-            self.focus_pane(action.group)
-            target = self if action.by_screen else self.query_one(f"#{action.group}", Pane).view
+            name = actions.PANE_OF.get(action.group, action.group)
+            self.focus_pane(name)
+            target = self if action.by_screen else self.query_one(f"#{name}", Pane).view_of(action.group)
         getattr(target, f"action_{action_id}")()
 
     # What can be done now
@@ -166,7 +168,7 @@ class PanesScreen(EngineScreen):
                 return "the task has one attempt"
             case "toggle" | "filter" | "next_failure" | "previous_failure" | "toggle_all" if state is None:
                 return "no task is open"
-            case "next_hunk" | "previous_hunk" | "next_file" | "previous_file" | "toggle_files" if not self._has_diff:
+            case _ if actions.group_of(action_id) in ("diff", "files") and not self._has_diff:
                 return "there is no diff"
             case _:
                 return ""
@@ -220,7 +222,7 @@ class PanesScreen(EngineScreen):
 
     def action_back(self) -> None:
         """Out of what is innermost: filter, zoom, pane."""
-        if self.log_pane.close_filter():
+        if self.query_one(f"#{self.current}", Pane).back() or self.log_pane.back():
             return
         if self.has_class("zoomed"):
             self._zoom(False)

@@ -1,141 +1,265 @@
-"""A patch as one long list of lines, coloured where it is looked at; and the list of its files."""
+"""What can be done with the lines of a diff: go from change to change, fold, select, point at them with the mouse."""
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import ClassVar
 
+from textual import events
 from textual.binding import BindingType
-from textual.cache import LRUCache
 
 from tui.present import actions, patch
-from tui.present.diff import file_row, line_row
-from tui.present.highlight import highlight
-from tui.present.patch import PatchIndex
-from tui.present.row import EMPTY, Row, Span
-from tui.widgets.line_view import LineView
-
-# Rows that are coloured together: enough for a string of several lines, few enough for a few milliseconds.
-_PIECE = 60
+from tui.present.row import Row
+from tui.present.selection import Selected, raw_lines, selected
+from tui.widgets.diff_lines import DiffLines
 
 
-class DiffView(LineView):
-    """All files of a patch, one under another."""
+class DiffView(DiffLines):
+    """The lines of a diff with their keys."""
 
     BINDINGS: ClassVar[list[BindingType]] = actions.bindings("diff")
-    TAB: ClassVar[int] = 4
 
     def __init__(self, *, widget_id: str | None = None) -> None:
         super().__init__(widget_id=widget_id)
-        self.patch: PatchIndex | None = None
-        self._pieces: LRUCache[tuple[int, int], list[list[Span]]] = LRUCache(64)
-
-    def show(self, found: PatchIndex | None) -> None:
-        """Show another patch from its beginning, or a newer state of the same from where the cursor is."""
-        same = found is not None and self.patch is not None and found.path == self.patch.path
-        self.patch = found
-        self._pieces.clear()
-        self._painted.clear()
-        if not same:
-            self.shift = 0
-            self.cursor = 0
-            self.go(0)
-        self.rows_changed()
-
-    def row_count(self) -> int:
-        """Rows of all files."""
-        return len(self.patch.kinds) if self.patch else 0
-
-    def rows(self, first: int, last: int) -> list[Row]:
-        """The rows in sight."""
-        found = self.patch
-        if found is None:
-            return []
-        made = []
-        for number, raw in enumerate(found.read(first, last), first):
-            kind = found.kinds[number]
-            if kind == patch.FILE:
-                made.append(file_row(found.files[found.file_at(number)], heading=True))
-            elif kind == patch.GAP:
-                made.append(EMPTY)
-            else:
-                text = found.notes.get(number) or raw.decode("utf-8", "replace")
-                made.append(line_row(found, number, text, self._coloured(found, number)))
-        return made
-
-    def _coloured(self, found: PatchIndex, row: int) -> list[Span]:
-        """The spans of one line of the file, without the sign before it."""
-        if found.kinds[row] not in (patch.CONTEXT, patch.ADDED, patch.REMOVED):
-            return []
-        first, last = found.hunk_range(row)
-        start = first + 1 + (row - first - 1) // _PIECE * _PIECE
-        end = min(start + _PIECE, last)
-        spans = self._pieces.get((start, end))
-        if spans is None:
-            spans = _highlighted(found, start, end)
-            self._pieces[(start, end)] = spans
-        return spans[row - start]
+        self._pressed: int | None = None
+        self._dragged = False
+        self._match = -1
+        self._go_when_found = False
 
     # Jumps
 
     def action_next_hunk(self) -> None:
         """To the next hunk."""
-        if self.patch:
-            self.move_to(self.patch.next_hunk(self.cursor, 1), center=True)
+        self._jump_hunk(1)
 
     def action_previous_hunk(self) -> None:
         """To the hunk before."""
-        if self.patch:
-            self.move_to(self.patch.next_hunk(self.cursor, -1), center=True)
+        self._jump_hunk(-1)
+
+    def _jump_hunk(self, step: int) -> None:
+        place = self._place()
+        if self.shown is None or self._visible is None or place is None:
+            return
+        found = self.shown.patch
+        row = place
+        while (following := found.next_hunk(row, step)) != row:
+            row = following
+            if found.file_at(row) not in self.folded:
+                self.move_to(self._visible.of(self.shown.arranged.row_of(row)), center=True)
+                return
 
     def action_next_file(self) -> None:
         """To the next file."""
-        if self.patch:
-            self.to_file(self.patch.file_at(self.cursor) + 1)
+        self.to_file(self.file_number + 1)
 
     def action_previous_file(self) -> None:
         """To the beginning of this file, or to the file before."""
-        if self.patch:
-            at = self.patch.file_at(self.cursor)
-            self.to_file(at if self.patch.files[at].row < self.cursor else at - 1)
+        if self._visible is not None and self.shown is not None:
+            here = self.file_number
+            begins = self._visible.of(self.shown.arranged.files[here]) if self.row_count() else 0
+            self.to_file(here if begins < self.cursor else here - 1)
 
     def to_file(self, number: int) -> None:
-        """Put the header of a file at the top."""
-        if self.patch and self.patch.files:
-            number = min(max(0, number), len(self.patch.files) - 1)
-            self.move_to(self.patch.files[number].row)
-            self.go(self.patch.files[number].row)
+        """Put the heading of a file at the top."""
+        if self.shown is not None and self._visible is not None and self.shown.patch.files:
+            number = min(max(0, number), len(self.shown.patch.files) - 1)
+            self.move_to(self._visible.of(self.shown.arranged.files[number]))
+            self.go(self.cursor)
 
+    def to_comment(self, comment_id: str) -> bool:
+        """To a comment; False when its file is not in the patch any more."""
+        if self.changes is None or self.shown is None or comment_id not in self.changes.places:
+            return False
+        row = self.shown.row_of(self.changes.places[comment_id])
+        self.folded.discard(self.shown.arranged.file_at(row))
+        self._lay_out()
+        ids = [comment.id for comment, _ in self._said.get(row, ())]
+        if self._visible is not None:
+            self.move_to(self._visible.of(row, ids.index(comment_id) + 1 if comment_id in ids else 0), center=True)
+        return True
 
-def _highlighted(found: PatchIndex, start: int, end: int) -> list[list[Span]]:
-    """The rows of a piece of a hunk in colours: the old and the new text are read each for itself."""
-    raw = [line[1:].decode("utf-8", "replace").rstrip("\r") for line in found.read(start, end)]
-    kinds = found.kinds[start:end]
-    name = found.files[found.file_at(start)].path
-    spans: list[list[Span]] = [[(line, "")] for line in raw]
-    for side in (patch.REMOVED, patch.ADDED):
-        rows = [n for n, kind in enumerate(kinds) if kind in (side, patch.CONTEXT)]
-        for row, line in zip(rows, highlight([raw[n] for n in rows], name), strict=True):
-            spans[row] = line
-    return spans
+    # Folding
 
+    def action_fold_file(self) -> None:
+        """Fold or unfold the file at the cursor; on a comment, edit it."""
+        if self.comment is not None:
+            self.post_message(self.CommentWanted())
+        elif self.row_count():
+            self.fold(self.folded ^ {self.file_number})
 
-class FileList(LineView):
-    """The files of a patch with how much changed in each."""
+    def action_fold_files(self) -> None:
+        """Fold every file, or unfold all when all are."""
+        if self.shown is not None:
+            every = set(range(len(self.shown.patch.files)))
+            self.fold(set() if self.folded == every else every)
 
-    def __init__(self, *, widget_id: str | None = None) -> None:
-        super().__init__(widget_id=widget_id)
-        self.patch: PatchIndex | None = None
+    def fold(self, folded: set[int]) -> None:
+        """Let exactly these files be folded; the cursor goes to the heading of its file when that is one of them."""
+        self.folded = set(folded)
+        self._lay_out()
+        self.move_to(self.cursor)
 
-    def show(self, found: PatchIndex | None) -> None:
-        """List the files of another patch."""
-        self.patch = found
-        self.set_reactive(FileList.cursor, 0)
-        self.rows_changed()
+    # Matches of a search
 
-    def row_count(self) -> int:
-        """One row for each file."""
-        return len(self.patch.files) if self.patch else 0
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Without a search its keys are free for what they do elsewhere."""
+        return bool(self.needle) if action in ("next_match", "previous_match") else True
 
-    def rows(self, first: int, last: int) -> list[Row]:
-        """The rows in sight."""
-        return [file_row(file) for file in self.patch.files[first:last]] if self.patch else []
+    def action_next_match(self) -> None:
+        """To the next line that has what is looked for; after the last one, to the first."""
+        here = self._matches_here()
+        self._to_match(max(here) + 1 if here else bisect_left(self.matches, self._place() or 0))
+
+    def action_previous_match(self) -> None:
+        """To the line before that has what is looked for; before the first one, to the last."""
+        here = self._matches_here()
+        self._to_match((min(here) if here else bisect_left(self.matches, self._place() or 0)) - 1)
+
+    def to_first_match(self) -> None:
+        """To the first line from here on that has what is looked for, as soon as it is found."""
+        self._go_when_found = self.searching
+        here = self._matches_here()
+        self._to_match(min(here) if here else bisect_left(self.matches, self._place() or 0))
+
+    def search_ended(self) -> None:
+        """Go where the user wanted to before it was known."""
+        if self._go_when_found:
+            self.to_first_match()
+
+    @property
+    def match_number(self) -> int:
+        """Which of the lines that were found the cursor is on, from 1; 0 when it is on none."""
+        return min(self._matches_here(), default=-1) + 1
+
+    def _to_match(self, number: int) -> None:
+        if self.matches:
+            self._match = number % len(self.matches)
+            self.go_to_patch_row(self.matches[self._match])
+            self.move_to(self.cursor, center=True)
+
+    def _matches_here(self) -> list[int]:
+        """Which of the lines that were found are at the cursor: of two, the one that was gone to last."""
+        if self.shown is None or not self.row_count() or self.at[1]:
+            return []
+        found = [(bisect_left(self.matches, row), row) for row in self.shown.sides(self.at[0])]
+        here = [at for at, row in found if at < len(self.matches) and self.matches[at] == row]
+        return [self._match] if self._match in here else here
+
+    # Selecting
+
+    @property
+    def _selected_rows(self) -> range:
+        mark = self.cursor if self.mark is None else self.mark
+        return range(min(mark, self.cursor), max(mark, self.cursor) + 1)
+
+    def selected(self) -> Selected | None:
+        """The lines at the cursor or in the selection, of one side."""
+        if self.shown is None or self._visible is None or not self.row_count():
+            return None
+        rows = [self._visible.at(row)[0] for row in self._selected_rows]
+        return selected(self.shown, rows, self.at[0], old=self.old_side)
+
+    def to_copy(self) -> list[str]:
+        """The selected lines, or the hunk at the cursor, as they stand in the patch."""
+        if self.shown is None or self._visible is None or not self.row_count():
+            return []
+        if self.mark is not None:
+            return raw_lines(self.shown, [self._visible.at(row)[0] for row in self._selected_rows])
+        found, place = self.shown.patch, self._place() or 0
+        first, last = found.hunk_range(place)
+        rows = found.read(first, last) if found.kinds[first] == patch.HUNK and place < last else []
+        return [data.decode("utf-8", "replace") for data in rows]
+
+    def over(self, number: int) -> str:
+        """The selection is seen beside the cursor."""
+        if self.mark is not None and number != self.cursor and number in self._selected_rows:
+            return "selected"
+        return super().over(number)
+
+    def covered(self, line: Row, over: str) -> Row:
+        """In two columns the cursor is on one side, the one that a comment would be about."""
+        made = super().covered(line, over)
+        if line.beside is None or not made.beside or "missing" in (line.role, line.beside.role):
+            return made
+        if self.old_side:
+            return Row(made.left, made.right, made.role, made.fixed, line.beside)
+        return Row(line.left, line.right, line.role, line.fixed, made.beside)
+
+    def watch_cursor(self, old: int, new: int) -> None:
+        """With a selection, all rows between are painted again."""
+        super().watch_cursor(old, new)
+        if self.mark is not None:
+            self.refresh()
+
+    def action_select(self) -> None:
+        """Begin a selection here, or end it."""
+        self.mark = self.cursor if self.mark is None else None
+        self.refresh()
+        self.post_message(self.Changed())
+
+    def action_extend_down(self) -> None:
+        """Select one more line below."""
+        self._extend(1)
+
+    def action_extend_up(self) -> None:
+        """Select one more line above."""
+        self._extend(-1)
+
+    def _extend(self, rows: int) -> None:
+        if self.mark is None:
+            self.mark = self.cursor
+        self.move_to(self.cursor + rows)
+        self.refresh()
+
+    def unselect(self) -> bool:
+        """End the selection; False when there was none."""
+        was, self.mark = self.mark, None
+        self.refresh()
+        return was is not None
+
+    def action_other_side(self) -> None:
+        """The cursor to the other column."""
+        self.old_side = not self.old_side
+        self.refresh()
+
+    # Mouse
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """A selection may begin here; in two columns, the side is the one that was clicked."""
+        row = int(event.y) + self.scroll_offset.y
+        self._dragged = False
+        if event.button == 1 and row < self.row_count():
+            self.unselect()
+            if self.shown is not None and self.shown.arranged.split:
+                self.old_side = event.x < self.scrollable_content_region.width // 2
+            self._pressed = row
+            self.capture_mouse()
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """With the button held, lines are selected."""
+        if self._pressed is None or not event.button:
+            return
+        row = int(event.y) + self.scroll_offset.y
+        if row != self._pressed or self._dragged:
+            self._dragged = True
+            if self.mark is None:
+                self.mark = self._pressed
+            self.move_to(row)
+            self.refresh()
+
+    def on_mouse_up(self) -> None:
+        """The selection is made."""
+        self._pressed = None
+        self.release_mouse()
+
+    def on_click(self, event: events.Click) -> None:
+        """The cursor goes where the mouse points; a heading folds, a second click on a line comments."""
+        event.prevent_default()
+        row = int(event.y) + self.scroll_offset.y
+        if self._dragged or row >= self.row_count():
+            return
+        self.move_to(row)
+        if self.shown is not None and self.shown.arranged.kinds[self.at[0]] == patch.FILE and not self.at[1]:
+            self.action_fold_file()
+        elif event.chain > 1:
+            self.post_message(self.CommentWanted())

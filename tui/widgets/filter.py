@@ -1,21 +1,28 @@
-"""The field that asks what the log is to be filtered by."""
+"""The field that asks what is to be looked for in a pane."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import Protocol, cast
 
 from textual import on
 from textual.widgets import Input
 
-if TYPE_CHECKING:
-    from tui.panes.log import LogPane
+
+class Searched(Protocol):
+    """What a field does to the pane it is in."""
+
+    def set_filter(self, text: str) -> None:
+        """Another text is wanted."""
+
+    def filter_entered(self) -> None:
+        """The user has typed it all."""
 
 
 class FilterField(Input):
-    """Filters while it is typed; enter goes back to the log, escape shows everything again."""
+    """Filters while it is typed; enter goes back to what is searched, escape shows everything again."""
 
-    def __init__(self, text: str) -> None:
-        super().__init__(text, id="log-filter", placeholder="show only lines that contain …", compact=True)
+    def __init__(self, text: str, *, placeholder: str = "show only lines that contain …") -> None:
+        super().__init__(text, classes="filter", placeholder=placeholder, compact=True)
 
     def on_mount(self) -> None:
         """Type at once; nothing blinks."""
@@ -23,8 +30,8 @@ class FilterField(Input):
         self.focus()
 
     @property
-    def _pane(self) -> LogPane:
-        return cast("LogPane", self.parent)
+    def _pane(self) -> Searched:
+        return cast("Searched", self.parent)
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.style import Style
@@ -62,7 +63,7 @@ class LineView(ScrollView, can_focus=True):
         self.shift = 0
         self._placeholder: tuple[Row, ...] = ()
         self._seen: dict[int, Row] = {}
-        self._painted: LRUCache[tuple[Row, int, int, str], Strip] = LRUCache(1024)
+        self._painted: LRUCache[tuple[Row, int, int], Strip] = LRUCache(1024)
         self._base = Style.null()
 
     # What a subclass says
@@ -107,17 +108,27 @@ class LineView(ScrollView, can_focus=True):
         """The strip at this line of the view."""
         number = y + self.scroll_offset.y
         line = self._seen.get(number, EMPTY)
-        at_cursor = self.HAS_CURSOR and number == self.cursor and number < self.row_count()
-        over = ("cursor" if self.has_focus else "cursor-blurred") if at_cursor else ""
+        over = self.over(number) if number < self.row_count() else ""
+        if over:
+            line = self.covered(line, over)
         width = self.scrollable_content_region.width
-        key = (line, width, self.shift, over)
+        key = (line, width, self.shift)
         strip = self._painted.get(key)
         if strip is None:
-            base = self._base + self.palette.style(over) if over else self._base
-            shown = Row(line.left, line.right, "", line.fixed) if over else line
-            strip = paint(shown, width, self.palette, base, shift=self.shift, tab=self.TAB)
+            strip = paint(line, width, self.palette, self._base, shift=self.shift, tab=self.TAB)
             self._painted[key] = strip
         return strip
+
+    def over(self, number: int) -> str:
+        """The role that a row has for being where the cursor is."""
+        if not self.HAS_CURSOR or number != self.cursor:
+            return ""
+        return "cursor" if self.has_focus else "cursor-blurred"
+
+    def covered(self, line: Row, over: str) -> Row:
+        """A row with that role instead of its own."""
+        beside = replace(line.beside, role=over) if line.beside else None
+        return replace(line, role=over, beside=beside)
 
     def rows_changed(self, first: int = 0) -> None:
         """Rows from number `first` on are different, more or fewer than before."""

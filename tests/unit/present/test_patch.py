@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from tui.present import patch
-from tui.present.diff import file_row, line_row, title
+from tui.present.arrange import arrange
+from tui.present.diff import heading_row, title
+from tui.present.diff_page import DiffPage
 from tui.present.highlight import highlight
 
 
@@ -52,7 +54,7 @@ def test_files(found: patch.PatchIndex) -> None:
         "tab\tnl\n.py": ("A", 1, 0, False),
     }
     notes = {file.path: file.notes for file in found.files}
-    assert notes["run.sh"] == ["mode 100644 → 100755"]
+    assert notes["run.sh"] == ["made executable (mode 100644 → 100755)"]
     assert notes["new name é.txt"] == ["renamed from moved.txt"]
     assert [file.hidden for file in found.files] == [False] * 5 + [True]
     assert (found.added, found.removed) == (4, 4)
@@ -69,7 +71,7 @@ def test_lines_that_look_like_headers_are_lines(found: patch.PatchIndex) -> None
 def test_numbers_and_jumps(found: patch.PatchIndex) -> None:
     lines = found.read(0, len(found.kinds))
     row = lines.index(b"+++ new")
-    assert (found.new[row], found.files[found.file_at(row)].path) == (3, "query.sql")
+    assert (found.numbers(row)[1], found.files[found.file_at(row)].path) == (3, "query.sql")
     first, second, _ = found.hunks
     assert found.next_hunk(0, 1) == first
     assert found.next_hunk(second, -1) == first
@@ -79,10 +81,10 @@ def test_numbers_and_jumps(found: patch.PatchIndex) -> None:
 
 def test_rows_show_what_is_hidden(found: patch.PatchIndex) -> None:
     row = next(n for n, kind in enumerate(found.kinds) if kind == patch.ADDED and found.file_at(n) == 5)
-    shown = "".join(text for text, _ in line_row(found, row, "+x\r", [("x", "")]).left)
-    assert shown.endswith("+ x␍")
+    shown = "".join(text for text, _ in DiffPage(arrange(found)).row(row).left)
+    assert shown.endswith("+ acc⟨202E⟩evil = 1␍")
     assert any("invisible" in note for note in found.notes.values())
-    names = ["".join(text for text, _ in file_row(file).left) for file in found.files]
+    names = ["".join(text for text, _ in heading_row(file).left) for file in found.files]
     assert any("tab␉nl␊.py" in name for name in names)
 
 

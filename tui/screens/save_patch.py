@@ -1,0 +1,45 @@
+"""Where to write a patch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from tui.present.text import content
+
+
+class SavePatch(ModalScreen[Path | None]):
+    """Gives back the name of a file to write; a relative one is meant from where the workbench was started."""
+
+    CSS_PATH = "dialog.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "leave", priority=True)]
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+
+    def compose(self) -> ComposeResult:
+        """The name, the keys."""
+        with Vertical(classes="dialog") as box:
+            box.border_title = "Write the patch to a file"
+            yield Input(self._name, compact=True)
+            yield Static(content(("enter", "bold"), " write    ", ("esc", "bold"), " leave"), classes="keys")
+
+    def on_mount(self) -> None:
+        """Type at once; nothing blinks."""
+        field = self.query_one(Input)
+        field.cursor_blink = False
+        field.focus()
+
+    @on(Input.Submitted)
+    def _entered(self, event: Input.Submitted) -> None:
+        event.stop()
+        if event.value.strip():
+            self.dismiss(Path(event.value.strip()))
