@@ -62,8 +62,8 @@ RUN_SERVICES = rf"""
   cat > "$1" && chmod 755 "$1" && cd -- "$2" && BASH_ENV={BASHRC} bash -l -- "$1" </dev/null
   echo $? > "$3"
 }} 2>&1 >&3 3>&- | cat >&2 3>&-; }} 3>&1 | cat
-read -r code < "$3"
-exit "$code"
+read -r code < "$3" && exit "$code"
+exit 1
 """
 
 # Run with: the command that succeeds when the services are ready, or nothing; the work directory; the last file of

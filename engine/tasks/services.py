@@ -68,8 +68,10 @@ class _StartScript:
             self._work.stop.check()
             if self._fault:
                 raise self._fault
-            if ended.code != 0:
+            if ended.code:
                 self._code = ended.code
+            # A script that could not be run at all leaves no code to find in the container.
+            if ended.code != 0 or (self._recorded.is_set() and self._code):
                 raise self._failed(said)
             self._ready = True
         finally:
@@ -94,11 +96,11 @@ class _StartScript:
         return ended, next((text.strip() for text in reversed(tries) if text.strip()), "")
 
     def _failed(self, said: str) -> PhaseFailed:
-        if self._code is not None:
+        if self._code:
             self._recorded.wait(_OUTPUT_SECONDS)
         self._ending.set()
         self._recorded.wait()
-        if self._code is not None:
+        if self._code:
             why = failure(self._work, self._container, "start", self._code)
             return PhaseFailed("start", why, self._code, self._last_lines())
         why = f"the services were not ready within {self._settings.timeout:g} s"
@@ -124,11 +126,13 @@ class _StartScript:
             code = self._container.exec(argv, sink, stdin=script, env=env, stop=self._ending).code
         except EngineError as error:
             self._fault = error
-        code = self._code if code is None else code
-        recorder.command_finished(self._name, code, "killed" if code is None and self._ended_by_us else None)
+        if code is not None:
+            self._code = code
+        killed = self._code is None and self._ended_by_us
+        recorder.command_finished(self._name, self._code, "killed" if killed else None)
         self._recorded.set()
         self._settled.wait()
-        lost = self._lost(code) if self._ready and not self._ended_by_us else ""
+        lost = self._lost() if self._ready and not self._ended_by_us else ""
         if lost:
             text = f"while the agent worked, {lost}\n{self._last_lines(_LINES_TOLD)}".strip()
             recorder.emit(ev.Notice(level="warning", text=text, run=self._run))
@@ -137,14 +141,14 @@ class _StartScript:
     def _ended_by_us(self) -> bool:
         return self._ending.is_set() or self._work.stop.event.is_set()
 
-    def _lost(self, code: int | None) -> str:
-        """What is lost when the script's output has ended with exit code `code`; empty when nothing is.
+    def _lost(self) -> str:
+        """What is lost now that the script's output has ended; empty when nothing is.
 
         A script that succeeded may have made daemons, which close its output and work on: only `ready` can tell.
         """
         try:
-            if code:
-                return failure(self._work, self._container, "start", code)
+            if self._code:
+                return failure(self._work, self._container, "start", self._code)
             if self._fault:
                 raise self._fault
             ended = self._ask(_AGAIN_SECONDS, self._ending)[0] if self._settings.ready else None

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import re
 import subprocess
+import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from engine.containers.container import Container
+from engine.errors import PhaseFailed
+from engine.tasks.scripts import HOME
+from engine.tasks.services import services
 from tests.docker.conftest import Lab, environment
+from tests.docker.outlets import laboratory
 
 pytestmark = pytest.mark.docker
 
@@ -233,31 +242,44 @@ def test_without_a_script_the_phase_is_skipped(lab: Lab) -> None:
     assert (phase["status"], phase["reason"]) == ("skipped", "no start script")
 
 
-def test_a_second_start_in_the_same_container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As a follow-up does it: nothing of the first start is taken for the second's."""
-    import threading
-    from types import SimpleNamespace
-
-    from engine.errors import PhaseFailed
-    from engine.tasks.services import services
-    from tests.docker.outlets import laboratory
-
+@pytest.fixture
+def beside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Container, Callable[..., AbstractContextManager[None]]]]:
+    """A container without a task, and services in it."""
     for name in ("CONFIG", "STATE", "CACHE", "DATA"):
         monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))
     (tmp_path / "lab").mkdir()
     with laboratory(tmp_path / "lab") as (work, container):
         container.bash('mkdir -p "$1"', work.workdir)
-        for script, fails in (("exit 4", True), ("exit 0", False), ("sleep infinity", False), ("exit 4", True)):
-            start = SimpleNamespace(script=script, ready="", timeout=5)
-            work.environment = SimpleNamespace(start=start)  # type: ignore[assignment]
-            if fails:
-                with pytest.raises(PhaseFailed, match="exit code 4"), services(work, container, {}, 1):
-                    pass
-            else:
-                with services(work, container, {}, 1):
-                    assert any(thread.name == "services" for thread in threading.enumerate()) or script == "exit 0"
-            assert not any(thread.name == "services" for thread in threading.enumerate())
-            container.restart()
+        before = work.environment
+
+        def start(script: str, ready: str = "") -> AbstractContextManager[None]:
+            work.environment = replace(before, start=replace(before.start, script=script, ready=ready, timeout=3))
+            return services(work, container, {}, 1)
+
+        yield container, start
+    assert "services" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_a_second_start_in_the_same_container(beside: Any) -> None:
+    """As a follow-up does it: nothing of the first start is taken for the second's."""
+    container, start = beside
+    container.bash('mkdir -m 1777 "$1"', HOME)
+    for script, fails in (("exit 4", True), ("exit 0", False), ("sleep infinity", False), ("exit 4", True)):
+        reached = False
+        with pytest.raises(PhaseFailed, match="exit code 4") if fails else nullcontext(), start(script):
+            reached = True
+        assert reached != fails
+        container.restart()
+
+
+@pytest.mark.parametrize("ready", ["", "false"])
+def test_a_script_that_cannot_be_put_into_the_container_has_failed(beside: Any, ready: str) -> None:
+    _, start = beside
+    with pytest.raises(PhaseFailed, match="exit code 1") as failed, start("sleep infinity", ready):
+        pass
+    assert "No such file" in failed.value.tail
 
 
 def test_nothing_of_it_is_left(lab: Lab) -> None:
