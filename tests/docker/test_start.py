@@ -282,10 +282,20 @@ def test_a_script_that_cannot_be_put_into_the_container_has_failed(beside: Any, 
     assert "No such file" in failed.value.tail
 
 
-def test_nothing_of_it_is_left(lab: Lab) -> None:
-    names = subprocess.run(
-        ["docker", "ps", "-a", "--format", "{{.Names}}"], check=True, capture_output=True, text=True
+def test_a_follow_up_has_its_services_too(lab: Lab) -> None:
+    state = lab.task(lab.project("again", with_start(f"echo serving; {SERVE}", READY, f"{ASK}/README")))
+    state = lab.json("follow-up", state["id"], "--wait", "again")
+    assert state["status"] == "ready", state["error"]
+    assert lab.output(state["id"], "agent") == "a project\n" * 2
+    assert lab.output(state["id"], "start").count("serving\n") == 2
+    assert [p["status"] for p in state["phases"] if p["name"] == "start"] == ["done", "done"]
+    assert warnings(lab, state["id"]) == []
+
+
+def test_nothing_of_it_is_left_running(lab: Lab) -> None:
+    running = subprocess.run(
+        ["docker", "ps", "--format", "{{.Names}}"], check=True, capture_output=True, text=True
     ).stdout
     tasks = [entry["id"] for entry in lab.json("list", "--limit", "100")["tasks"]]
     assert tasks
-    assert [task for task in tasks if f"-{task}-" in names] == []
+    assert [task for task in tasks if f"-{task}-" in running or lab.containers(task)] == []
