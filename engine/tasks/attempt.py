@@ -162,9 +162,9 @@ def _agent_network(work: Work, container: Container, route: Route | None, run: i
     policy = Policy("limited")
     found: list[Entry] = []
     if network.agent != "off":
-        from engine.tasks.registries import recall
+        from engine.tasks.registries import kept
 
-        registries = recall(container).entries if needs_registries(work.environment) else None
+        registries = kept(work, run).entries if needs_registries(work.environment) else None
         policy, found = phase_policy(work.environment, "agent", registries), entries(network, registries)
     allow, deny = (
         [(entry.written, list(entry.stored)) for entry in found if entry.list == name] for name in ("allow", "deny")

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.errors import NetworkError
 from engine.network.registries import DISCOVER, Registries, parse
+from engine.state import write_atomic
 from engine.tasks.scripts import BASHRC, HOME
 
 if TYPE_CHECKING:
     from engine.containers.api import Api
     from engine.containers.container import Container
+    from engine.tasks.work import Work
 
 STORED = f"{HOME}/registries"
 # Every client has ten seconds for each of its few questions, side by side.
@@ -36,6 +40,28 @@ def recall(container: Container) -> Registries:
         NetworkError: the snapshot does not hold it.
     """
     return parse(container.get(STORED).decode("utf-8", "replace"))
+
+
+def keep(work: Work, container: Container, run: int) -> None:
+    """Note on the host what `recall` says: a follow-up finds the container as its agent left it, and asks here."""
+    write_atomic(_kept(work, run), container.get(STORED))
+
+
+def kept(work: Work, run: int) -> Registries:
+    """What `keep` noted before the first turn of an attempt.
+
+    Raises:
+        NetworkError: its network was off then, so nothing was noted.
+    """
+    try:
+        return parse(_kept(work, run).read_text("utf-8", "replace"))
+    except FileNotFoundError:
+        text = "the registries of this task are not known: its network was off when it began"
+        raise NetworkError(text, "start a new task, or list the hosts") from None
+
+
+def _kept(work: Work, run: int) -> Path:
+    return work.folder / "attempts" / str(run) / "registries"
 
 
 def of_image(api: Api, image: str) -> Registries:

@@ -10,10 +10,12 @@ from engine.containers.container import Boot, Container
 from engine.errors import NetworkError
 from engine.network.policy import Mode
 from engine.repository import into
+from engine.state import write_atomic
 from engine.tasks import events as ev
 from engine.tasks.maintenance import maintenance
 from engine.tasks.prepare import Base
 from engine.tasks.recorder import phase, skipped
+from engine.tasks.registries import keep as keep_registries
 from engine.tasks.scripts import SELF_TEST_OFF
 from engine.tasks.turns import Turn
 from engine.tasks.work import Work
@@ -38,6 +40,8 @@ def from_snapshot(work: Work, turn: Turn, base: Base, container: Container, run:
             starting = None if at else beside.submit(container.start)
             work.fetch()
             record = beside.submit(container.get, into.LEFTOVERS)
+            if work.environment.network.agent != "off":
+                keep_registries(work, container, run)
             for name in _LATER:
                 import_module(name)
             if starting:
@@ -49,9 +53,7 @@ def from_snapshot(work: Work, turn: Turn, base: Base, container: Container, run:
     if turn.result_sha:
         # After maintenance: what an agent left must not become part of a snapshot.
         _restore(work, turn, container)
-    path = _record_path(work, run)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.write_bytes(leftovers)
+    write_atomic(_record_path(work, run), leftovers)
     return leftovers
 
 

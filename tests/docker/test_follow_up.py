@@ -121,3 +121,27 @@ def test_the_replay_agent_goes_on_where_it_was(lab: Lab) -> None:
     second = follow_up(lab, first["id"], "go on")
     assert second["attempts"][0]["answer"] == "two"
     assert last_output(lab, first["id"]) == "second\n"
+
+
+def test_what_an_agent_writes_does_not_widen_the_policy_of_the_next_turn(lab: Lab) -> None:
+    more = '[network]\nagent = "limited"\nallow = ["preset:registries"]\n'
+    folder = project(lab, "widen", more=more)
+    write = "sed -i 's#//[^/ ]*#//chosen.example#g' /opt/fumehood/registries; grep -c chosen /opt/fumehood/registries"
+    first = lab.task(folder, write)
+    assert int(lab.output(first["id"], "agent")) > 0
+    assert follow_up(lab, first["id"], "true")["status"] == "ready"
+    policies = [event["allow"] for event in lab.events(first["id"]) if event["type"] == "network.policy"]
+    assert len(policies) == 2
+    assert policies[0] == policies[1]
+    assert "chosen.example" not in str(policies)
+
+
+def test_registries_nobody_noted_are_not_guessed(lab: Lab) -> None:
+    folder = project(lab, "later")
+    first = lab.task(folder, "true")
+    path = folder / "fumehood.toml"
+    path.write_text(path.read_text() + '[network]\nagent = "limited"\nallow = ["preset:registries"]\n')
+    assert lab.run("env", "trust", str(folder)).returncode == 0
+    state = follow_up(lab, first["id"], "true")
+    assert state["status"] == "error"
+    assert "its network was off when it began" in state["error"]["message"]
