@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from engine.containers.container import Mount
     from engine.environment.model import Environment
 
-NAMES = ("replay", "command", "codex", "loop", "claude")
+NAMES = ("replay", "command", "codex", "loop", "claude", "acp")
 
 
 def agent_settings(environment: Environment) -> Mapping[str, Any]:
@@ -48,6 +48,10 @@ def agent(name: str) -> Agent:
         from engine.agents.claude import ClaudeAgent
 
         return ClaudeAgent()
+    if name == "acp":
+        from engine.agents.acp import AcpAgent
+
+        return AcpAgent()
     raise UsageError(f"unknown agent {name!r}", f"known agents: {', '.join(NAMES)}")
 
 

@@ -44,10 +44,11 @@ class Output(msgspec.Struct, frozen=True):
 
 
 class Finished(msgspec.Struct, frozen=True):
-    """A command ended with `exit_code`; None when the agent does not tell."""
+    """A command ended with `exit_code`; None when the agent does not tell, which may still say whether it went well."""
 
     key: str
     exit_code: int | None
+    status: Literal["completed", "failed"] | None = None
 
 
 class Ended(msgspec.Struct, frozen=True):

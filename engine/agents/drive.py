@@ -163,7 +163,7 @@ class _Turn:
                     recorder.output(names[item.key], item.stream, item.data)
             case Finished():
                 if item.key in names:
-                    recorder.command_finished(names.pop(item.key), item.exit_code)
+                    recorder.command_finished(names.pop(item.key), item.exit_code, item.status)
             case Begun() | Ended() | Alive():
                 return
             case _:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from typing import Any, cast
+from typing import cast
 
 from engine.agents.base import Alive, Begun, Chunk, Exit, Job, Yielded
 from engine.agents.claude import INSIDE, Settings
 from engine.agents.claude.story import Story
 from engine.agents.instructions import project_instructions
+from engine.agents.lines import Lines, json_object
 from engine.tasks import events as ev
 
-# No line of its is longer; what is, is not kept in memory.
-_LONGEST_LINE = 32 << 20
 _LAST_WORDS = 2000
 # The container is the sandbox, updates and telemetry would only run into the gateway.
 _VARIABLES = {
@@ -57,7 +55,7 @@ async def work(job: Job, settings: Settings) -> AsyncIterator[Yielded]:
                     if not pid and line.isdigit():
                         pid = line.decode()
                         continue
-                    for event in story.tell(_object(line), line):
+                    for event in story.tell(json_object(line), line):
                         if begun:
                             yield event
                         elif isinstance(event, Begun):
@@ -76,36 +74,3 @@ async def work(job: Job, settings: Settings) -> AsyncIterator[Yielded]:
         yield event
     for event in story.end(code, said.decode("utf-8", "replace").strip()):
         yield event
-
-
-def _object(line: bytes) -> dict[str, Any] | None:
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-class Lines:
-    """Bytes in, cut anywhere; whole lines out, those that are too long without their end."""
-
-    def __init__(self) -> None:
-        self._parts: list[bytes] = []
-        self._size = 0
-
-    def feed(self, data: bytes) -> list[bytes]:
-        """The lines that `data` completes."""
-        *whole, rest = data.split(b"\n")
-        found = []
-        for part in whole:
-            self._add(part)
-            found.append(b"".join(self._parts))
-            self._parts, self._size = [], 0
-        self._add(rest)
-        return [line for line in found if line.strip()]
-
-    def _add(self, part: bytes) -> None:
-        part = part[: max(0, _LONGEST_LINE - self._size)]
-        self._size += len(part)
-        if part:
-            self._parts.append(part)

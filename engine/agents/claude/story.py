@@ -135,7 +135,7 @@ class Story:
                 code, printed = int(found[1]), printed[found.end() :]
             if printed:
                 yield Output(key, "out", f"{printed}\n".encode())
-            yield Finished(key, code)
+            yield Finished(key, code, "failed" if failed else "completed")
         elif name in _EDITS:
             if not failed and path:
                 yield ev.FileChanged(path=posixpath.relpath(path, self._workdir), kind=_EDITS[name])

@@ -66,6 +66,13 @@ def test_a_header_takes_the_place_of_all_of_its_name() -> None:
     assert fields == [(b"Z", b"1"), (b"Authorization", b"v")]
 
 
+def test_what_could_name_another_account_is_taken_out_for_its_hosts_only() -> None:
+    credential = make_credential(["api.x.org"], b"v", header="X-Key", drops=["Authorization", "cookie"])
+    fields = "AUTHORIZATION: Bearer other\r\nA: b\r\nCookie: c\r\nx-key: mine\r\n"
+    assert with_credentials(request(fields), [credential]) == [(b"A", b"b"), (b"X-Key", b"v")]
+    assert len(with_credentials(request(fields, "other.org"), [credential])) == 4
+
+
 def test_it_is_never_shown() -> None:
     credential = make_credential(["api.x.org"], b"hushhush", header="X")
     assert "hushhush" not in repr(credential)
