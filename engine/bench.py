@@ -16,8 +16,10 @@ from engine.state import Lock, tasks_dir, write_atomic
 if TYPE_CHECKING:
     from engine.agents.listing import AgentEntry
     from engine.cache.decision import Explanation, Snapshot
+    from engine.cache.effect import Effect
     from engine.environment.model import Environment
     from engine.environment.problem import Problem
+    from engine.environment.rewrite import Change
     from engine.environment.trust import Review
     from engine.keeper.clients import Client
     from engine.network.check import Checked, CheckedPhase, Entry
@@ -48,6 +50,17 @@ class CacheEntry(NamedTuple):
     expires_at: float
     in_use_by: tuple[str, ...]
     size_bytes: int
+
+
+class Edited(NamedTuple):
+    """The text of an environment file before it is saved: what it says, its problems, what it does to the snapshot.
+
+    `effect` is None when there is nothing to compare: one of the two contents has errors.
+    """
+
+    environment: Environment | None
+    problems: tuple[Problem, ...]
+    effect: Effect | None
 
 
 class SecretEntry(NamedTuple):
@@ -152,6 +165,65 @@ class Bench:
                 trust(after)
 
         return edited
+
+    # Editing environments
+
+    def environment_text(self, path: Path) -> bytes:
+        """The bytes of an environment file, valid or not.
+
+        Raises:
+            EngineError: it cannot be read.
+        """
+        from engine.environment.save import content
+
+        return content(path)
+
+    def environment_edited(self, path: Path, data: bytes) -> Edited:
+        """What the file would be with this content; nothing is stored."""
+        from engine.cache.effect import effect
+        from engine.environment.load import parse, read
+
+        environment, problems = parse(data, path)
+        before = read(path)[0]
+        return Edited(environment, tuple(problems), effect(before, environment) if before and environment else None)
+
+    def environment_save(self, path: Path, data: bytes, *, before: str | None) -> None:
+        """Store what the user edited; see `engine.environment.save.save`, and `editing` for the trust in it."""
+        from engine.environment.save import save
+
+        trusted = self.editing(path)
+        save(path, data, before=before)
+        trusted()
+
+    def environment_change(self, path: Path, changes: Sequence[Change]) -> Edited:
+        """Change single values of an environment file, and not another byte of it.
+
+        Raises:
+            EnvironmentInvalid: with these values it cannot be used; it stays as it was.
+            EngineError: the file cannot be edited safely, or not be written.
+        """
+        from engine.environment.rewrite import changed
+        from engine.environment.save import save, sha256
+
+        text = self.environment_text(path)
+        after = changed(text, changes)
+        edited = self.environment_edited(path, after)
+        if edited.environment is None:
+            first = next(problem for problem in edited.problems if problem.severity == "error")
+            raise EnvironmentInvalid(f"{first.key}: {first.message}", first.hint, edited.problems)
+        trusted = self.editing(path)
+        save(path, after, before=sha256(text))
+        trusted()
+        return edited
+
+    def environment_init(self, folder: Path) -> Path:
+        """Write a first environment file that fits the project in `folder` (SPEC E3)."""
+        from engine.environment.init import initial
+        from engine.environment.model import FILE_NAME
+
+        path = folder / FILE_NAME
+        self.write_environment(path, initial(folder))
+        return path
 
     # Tasks
 
@@ -560,6 +632,34 @@ class Bench:
 
         events, after = read(keeper_dir(), offset)
         return [event for event in events if isinstance(event, Kept)], after
+
+    def keeper_size(self) -> int:
+        """The size of the keeper's journal: while it stays, `kept` has nothing new."""
+        from engine.keeper.clients import keeper_dir
+        from engine.tasks.journal import JOURNAL
+
+        try:
+            return (keeper_dir() / JOURNAL).stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def keeper_lives(self) -> bool:
+        """Whether there is a keeper: what its journal says has begun goes on."""
+        from engine.keeper.clients import keeper_dir
+
+        return Lock(keeper_dir() / "lock").held_elsewhere()
+
+    def stands_by(self, environment: Environment) -> bool:
+        """Whether a container stands by for the environment's next task."""
+        from engine.tasks.standby import folder
+
+        return (folder() / environment.id).exists()
+
+    def job_folder(self, job: str) -> Path:
+        """The folder of a refresh or rebuild, with a journal and the output of its commands, as a task's."""
+        from engine.keeper.clients import keeper_dir
+
+        return keeper_dir() / "jobs" / job
 
     # Network
 

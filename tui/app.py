@@ -36,7 +36,7 @@ class Workbench(App[int]):
     Toast.-error { border-left: outer $error; }
     """
 
-    def __init__(self, bench: Bench, task: str | None = None) -> None:
+    def __init__(self, bench: Bench, task: str | None = None, *, watch: bool = True) -> None:
         self._themes, self._theme_problems = theme.load_all()
         # Without colour the terminal's own are kept: Textual's grey would be written as colour too.
         super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
@@ -48,6 +48,7 @@ class Workbench(App[int]):
         self.animation_level = "none"
         self.bench = bench
         self.opened = task
+        self.watch_environments = watch
         self.theme = self._first_theme()
 
     def _first_theme(self) -> str:
@@ -81,7 +82,7 @@ class Workbench(App[int]):
 
     def get_default_screen(self) -> Screen[Any]:
         """The bench."""
-        return BenchScreen(self.bench, self.opened)
+        return BenchScreen(self.bench, self.opened, watch=self.watch_environments)
 
     def on_mount(self) -> None:
         """An orderly end when the terminal goes (SPEC W8)."""
@@ -127,11 +128,13 @@ class Workbench(App[int]):
             yield SystemCommand(f"Theme: {found.title}", "Use these colours", use)
 
 
-def run(bench: Bench, task: str | None = None) -> int:
+def run(bench: Bench, task: str | None = None, *, watch: bool = True) -> int:
     """Open the workbench and stay until the user leaves; returns the exit code.
+
+    With `watch`, the environments within reach are in the keeper's care meanwhile (SPEC C5).
 
     The terminal must have been checked before (`tui.terminal.check`).
     """
-    app = Workbench(bench, task)
+    app = Workbench(bench, task, watch=watch)
     code = app.run()
     return code if code is not None else app.return_code or 0

@@ -212,7 +212,7 @@ class Care:
         if sight.decision.changed and _root(sight) is None and (sight.key.digest, "") not in self._failed:
             self._rebuild(sight)
             return True
-        self._told = ""
+        self._waited_enough()
         self._stand_by(sight)
         self._get_ready(sight)
         return False
@@ -323,6 +323,12 @@ class Care:
         if reason != self._told:
             self._told = reason
             self._tell("watch", "waiting", reason)
+
+    def _waited_enough(self) -> None:
+        """What was waited for is there; tell it, unless what was done about it did."""
+        if self._told:
+            self._told = ""
+            self._tell("watch", "ended", "all is well again")
 
 
 def _root(sight: _Sight) -> Snapshot | None:

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -64,7 +65,7 @@ def _spawn() -> None:
         private_dir(keeper_dir()) / "keeper.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600
     )
     path = os.pathsep.join(filter(None, (str(Path(engine.__file__).parent.parent), os.environ.get("PYTHONPATH", ""))))
-    subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-m", "engine.keeper"],
         stdin=subprocess.DEVNULL,
         stdout=log,
@@ -74,3 +75,4 @@ def _spawn() -> None:
         env={**os.environ, "PYTHONPATH": path},
     )
     os.close(log)
+    threading.Thread(target=process.wait, name="reaper", daemon=True).start()

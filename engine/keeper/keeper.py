@@ -11,14 +11,18 @@ import threading
 import time
 from pathlib import Path
 
+import msgspec
+
 from engine.containers.endpoint import connect
 from engine.errors import DockerUnavailable
 from engine.keeper.care import Care, jobs_dir
 from engine.keeper.clients import clients_dir, keeper_dir, open_environments
+from engine.keeper.news import News
 from engine.keeper.watcher import Watcher
 from engine.state import Lock, private_dir
 from engine.tasks import standby
-from engine.tasks.journal import JOURNAL, Journal
+from engine.tasks.events import Kept
+from engine.tasks.journal import JOURNAL, Journal, read_all
 from engine.tasks.recovery import remove_containers
 from engine.tasks.stop import Order
 
@@ -47,12 +51,22 @@ def keep() -> None:
         signal.signal(number, lambda *_: order.give("the keeper was told to end"))
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     starter, lifeline = _start_starter()
+    writer = Journal(keeper_dir())
+    _end_what_was_left(writer)
     try:
-        _Keeper(Journal(keeper_dir()), order).run()
+        _Keeper(writer, order).run()
     finally:
         os.close(lifeline)
         starter.wait()
         lock.release()
+
+
+def _end_what_was_left(journal: Journal) -> None:
+    """A keeper that was killed told of no end; nobody is to believe that what it began still runs."""
+    news = News().apply(event for event in read_all(keeper_dir()) if isinstance(event, Kept))
+    for care in news.environments.values():
+        if care.running is not None:
+            journal.append(msgspec.structs.replace(care.running, status="ended", reason="the keeper ended meanwhile"))
 
 
 def _start_starter() -> tuple[subprocess.Popen[bytes], int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -14,11 +14,19 @@ from engine.environment.load import load
 from engine.environment.model import Environment
 from engine.environment.trust import require, trust
 from engine.errors import UsageError
+from engine.keeper.clients import Client
 from engine.state import state_dir
 from engine.tasks.model import TaskState
 from tests.screens import recorded
 from tui.app import Workbench
 from tui.present import words
+
+
+class QuietClient(Client):
+    """A client of the keeper that starts none."""
+
+    def ensure_keeper(self) -> None:
+        """There is none in these tests."""
 
 
 class RecordedBench(Bench):
@@ -27,6 +35,7 @@ class RecordedBench(Bench):
     def __init__(self, cwd: Path) -> None:
         super().__init__(cwd)
         self.calls: list[tuple[object, ...]] = []
+        self.opened: list[list[Path]] = []
 
     def start(self, environment: Environment, prompt: str, *, branch: str = "", agent: str = "", attempts: int = 1,
               fork: bool = False) -> str:  # fmt: skip
@@ -48,10 +57,15 @@ class RecordedBench(Bench):
         return self.task(reference)
 
     def cache_explain(self, environment: Environment) -> Explanation:
-        key = Key("d", {}, {})
+        parts = ("format", "image", "maintenance script", "repository", "setup script", "variable DEBUG")
+        key = Key("d", dict.fromkeys(parts, "x"), {})
         snapshot = Snapshot("sha256:aa", environment.id, environment.name, key, 0.0, "4f2c91e", 12.6, 1_214_000_000)
         reason = "nothing it depends on changed · age 4h12m"
         return Explanation("hit", reason, "d", (), 15120.0, 28110.0, snapshot)
+
+    def open(self, environments: Iterable[Path]) -> Client:
+        self.opened.append(list(environments))
+        return QuietClient(self.opened[-1])
 
     def cache_reset(self, environment: Environment) -> str:
         self.calls.append(("reset", environment.name))

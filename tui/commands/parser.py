@@ -72,7 +72,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="fumehood", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--version", action="version", version=f"fumehood {__version__}")
-    parser.set_defaults(run="workbench:workbench", task="")
+    _watch_option(parser)
+    parser.set_defaults(run="workbench:workbench", task="", no_watch=False)
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND")
     _task_verbs(verbs)
     _cache_verbs(verbs)
@@ -138,6 +139,7 @@ def _task_verbs(verbs: Verbs) -> None:
 
     verb = _verb(verbs, "attach", "workbench:workbench", "open the workbench on a task")
     verb.add_argument("task", metavar="TASK")
+    _watch_option(verb)
 
 
 def _cache_verbs(verbs: Verbs) -> None:
@@ -241,4 +243,13 @@ def _machine_verbs(verbs: Verbs) -> None:
 def _env_option(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--env", default=None, metavar="NAME|PATH", help="the environment (default: the nearest fumehood.toml)"
+    )
+
+
+def _watch_option(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--no-watch",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="do not keep environments fresh while the workbench is open",
     )

@@ -12,10 +12,10 @@ def workbench(options: argparse.Namespace) -> int:
     """Open the screen; on a task when one is named."""
     bench = Bench()
     task = bench.folder(options.task).name if options.task else None
-    return open_screen(bench, task)
+    return open_screen(bench, task, watch=not options.no_watch)
 
 
-def open_screen(bench: Bench, task: str | None) -> int:
+def open_screen(bench: Bench, task: str | None, *, watch: bool = True) -> int:
     """Run the Textual app; refuses politely where there is no terminal for it."""
     from tui.terminal import check
 
@@ -23,4 +23,4 @@ def open_screen(bench: Bench, task: str | None) -> int:
         raise UsageError(problem, "the commands work without it: fumehood --help")
     from tui.app import run
 
-    return run(bench, task)
+    return run(bench, task, watch=watch)

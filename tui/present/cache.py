@@ -1,13 +1,19 @@
-"""The cache of an environment: hit or miss, why, how old, how long it still lives."""
+"""The cache of an environment: hit or miss, why, how old, how long it still lives, and what the keeper does for it."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from engine import sizes
 from engine.errors import EngineError
 from tui.present import words
 from tui.present.row import Row, Span, row, wrap
+from tui.present.text import one_line
+
+if TYPE_CHECKING:
+    from engine.tasks.model import TaskState
+    from tui.live.keeping import CareNow
 
 _RESULT: dict[str, tuple[str, str]] = {"hit": ("✓", "ok"), "miss": ("○", "warn"), "off": ("–", "muted")}
 _MEANS = {
@@ -15,6 +21,9 @@ _MEANS = {
     "miss": "the next task runs setup first",
     "off": "every task runs setup",
 }
+_BUILDS = ("clone", "setup", "snapshot", "maintenance")
+_TAIL = 3
+_NAME_CELLS = 13
 LOOKING = (row((" looking …", "muted")),)
 
 
@@ -40,6 +49,91 @@ def rows(explanation: Any, looked_at: float, now: float, width: int) -> list[Row
     return [*lines, row(("   " + _MEANS.get(explanation.result, ""), "muted"))]
 
 
+def kept_rows(kept: CareNow | None, now: float, width: int) -> list[Row]:
+    """What the keeper does, did, or waits for, in a line or two."""
+    if kept is None:
+        return []
+    care, lines = kept.care, []
+    if care.running is not None:
+        phase = kept.phase
+        at: Span = (f" · {phase.name} {words.clock(now - phase.started_at)}" if phase else "", "muted")
+        lines.append(
+            row((f" {words.RUNNING} {care.running.action} ", "run"), (words.clock(now - care.running.ts), "run"), at)
+        )
+        lines.append(row("   ", (one_line(care.running.reason), "muted")))
+    elif care.last is not None and care.last.status == "failed":
+        lines.append(
+            row((f" ✗ {care.last.action} failed ", "bad"), (f"{_ago(now - care.last.ts)} · enter shows it", "muted"))
+        )
+        lines += [row("   ", part) for part in wrap(one_line(care.last.reason), width - 5)]
+        lines += [row((" │ ", "faint"), line) for line in care.last.tail.splitlines()[-_TAIL:]]
+    elif care.last is not None:
+        took = words.short_time(care.last.seconds)
+        lines.append(row((f" ✓ {_DONE[care.last.action]} ", "ok"), (f"{_ago(now - care.last.ts)} in {took}", "muted")))
+        lines.append(row("   ", (one_line(care.last.reason), "muted")))
+    if care.waiting is not None:
+        parts = wrap(one_line(care.waiting.reason), width - 5)
+        lines += [row((" ○ " if n == 0 else "   ", "warn"), part) for n, part in enumerate(parts)]
+    if kept.stands_by:
+        lines.append(row((" ◆ ", "ok"), "a container stands by"))
+    elif kept.watched and care.running is None and care.waiting is None:
+        lines.append(row((" ◇ ", "muted"), ("watched for changes", "muted")))
+    return lines
+
+
+_DONE = {"refresh": "refreshed", "rebuild": "rebuilt"}
+
+
+def task_rows(state: TaskState | None, setup_seconds: float, now: float, width: int) -> list[Row]:
+    """The setup or maintenance that a task runs now, against what setup took the last time (0: not known)."""
+    if state is None or state.finished:
+        return []
+    running = next((p for p in state.phases if p.status == "running" and p.name in _BUILDS), None)
+    if running is None:
+        return []
+    began = next(p.started_at for p in state.phases if p.name in _BUILDS)
+    lines = [row((f" {words.RUNNING} {running.name} ", "run"), (words.clock(now - running.started_at), "run"),
+                 (" · in the open task", "muted"))]  # fmt: skip
+    if setup_seconds and running.name != "maintenance":
+        text = f"{words.span(setup_seconds)} the last time "
+        full, empty = words.bar((now - began) / setup_seconds, max(4, width - len(text) - 6))
+        lines.append(row("   ", (full, "run"), (empty, "faint"), right=((text, "muted"),)))
+    return lines
+
+
+def detail_rows(explanation: Any, components: Sequence[str], now: float, width: int) -> list[Row]:
+    """Everything else that is known: what the key is made of, what maintenance saw, where the snapshot comes from."""
+    snapshot, maintained = explanation.snapshot, explanation.maintained
+    lines = [row(""), *_fact("why", explanation.reason, width)]
+    if snapshot is not None:
+        lines += _fact("made from", f"commit {snapshot.sha[:9]}" if snapshot.sha else "", width)
+        lines += _fact("setup took", words.short_time(snapshot.setup_seconds), width)
+        if explanation.result == "hit":
+            lines += _fact("saves", f"{words.short_time(snapshot.setup_seconds)} at every start", width)
+        lines += _fact("image", snapshot.image.removeprefix("sha256:")[:12], width)
+    lines += _fact("key", explanation.key[:12], width)
+    if maintained is not None:
+        lines += _fact(
+            "maintenance", f"ran {_ago(now - maintained.at)}, saw {words.count(len(maintained.files), 'file')}", width
+        )
+        lines += [row(" " * (_NAME_CELLS + 1), (path, "muted")) for path in sorted(maintained.files)]
+    if components:
+        lines += [row(""), row((" A change of any of these makes a new snapshot:", "muted"))]
+        differing = {c.rsplit(" (", 1)[0].removesuffix(" changed").removesuffix(" added").removesuffix(" removed")
+                     for c in explanation.changed}  # fmt: skip
+        for name in components:
+            differs = name in differing
+            lines.append(
+                row(("   ≠ " if differs else "   = ", "warn" if differs else "ok"), (name, "warn" if differs else ""))
+            )
+    return lines
+
+
+def _fact(name: str, value: str, width: int) -> list[Row]:
+    parts = wrap(value, width - _NAME_CELLS - 2) if value else ()
+    return [row((f" {name if n == 0 else '':<{_NAME_CELLS}}", "muted"), part) for n, part in enumerate(parts)]
+
+
 def _bar(left: float, life: float, width: int) -> Row:
     text = f"{_minutes(left)} left " if left > 0 else "expired "
     full, empty = words.bar(left / life if life else 0, max(4, width - len(text) - 6))
@@ -48,6 +142,11 @@ def _bar(left: float, life: float, width: int) -> Row:
 
 def _minutes(seconds: float) -> str:
     return "less than 1m" if seconds < 60 else words.span(seconds // 60 * 60).removesuffix("00s")
+
+
+def _ago(seconds: float) -> str:
+    said = words.ago(seconds)
+    return "just now" if said == "now" else f"{said} ago"
 
 
 def error_rows(error: EngineError, width: int) -> list[Row]:

@@ -29,7 +29,7 @@ NO_ENVIRONMENT = (
 def rows(environment: Environment, width: int) -> list[Row]:
     """What a task of this environment gets: where from, what runs, what it may reach."""
     lines = [
-        _fact("file", _near(environment.path), "muted"),
+        _fact("file", near(environment.path), "muted"),
         _fact("repository", _repository(environment)),
         _fact("image", environment.image.build or environment.image.name),
         _fact("versions", " · ".join(f"{tool} {v}" for tool, v in environment.versions.items())),
@@ -49,7 +49,7 @@ def _fact(name: str, value: str, role: str = "") -> Row | None:
     return row((f" {name:<{_KEY_CELLS}}", "muted"), (one_line(value, 300), role)) if value else None
 
 
-def _near(path: Path) -> str:
+def near(path: Path) -> str:
     for base, short in ((Path.cwd(), ""), (Path.home(), "~/")):
         if path.is_relative_to(base):
             return short + str(path.relative_to(base))
@@ -58,7 +58,7 @@ def _near(path: Path) -> str:
 
 def _repository(environment: Environment) -> str:
     local = environment.repository.path
-    place = _near(local) if local and local != Path.cwd() else "this folder" if local else environment.repository.url
+    place = near(local) if local and local != Path.cwd() else "this folder" if local else environment.repository.url
     branch = environment.repository.default_branch
     return f"{place or 'this folder'} @ {branch}" if branch else place
 
@@ -101,7 +101,7 @@ def _limits(environment: Environment) -> str:
 def problem_rows(path: Path, problems: Sequence[Any], width: int) -> list[Row]:
     """What is wrong with an environment file, each with what would be right."""
     found = words.count(len(problems), "problem")
-    lines = [row((" ✗ ", "bad"), (f"{_near(path)}: {found}", "bad")), row("")]
+    lines = [row((" ✗ ", "bad"), (f"{near(path)}: {found}", "bad")), row("")]
     for problem in problems:
         line = getattr(problem, "line", None)
         where: Span = (f" {line:>4}  " if line else "    ·  ", "muted")

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 class BenchScreen(ReviewScreen):
     """Everything of one bench; what it shows of tasks is read from their journals alone."""
 
-    def __init__(self, bench: Bench, task_id: str | None = None) -> None:
-        super().__init__(bench, "log" if task_id else "tasks")
+    def __init__(self, bench: Bench, task_id: str | None = None, *, watch: bool = True) -> None:
+        super().__init__(bench, "log" if task_id else "tasks", watch=watch)
         # The task to open as soon as it is there: the beginning of its id, which "" is of any; None when it is open.
         self.wanted: str | None = task_id or ""
         self._pace = pacing.Pace()
@@ -43,6 +43,7 @@ class BenchScreen(ReviewScreen):
         # After the first paint: what is read here must not delay it.
         self.read_tasks(check=True)
         self.read_environments()
+        self.begin_care()
         self.set_interval(pacing.FAST, self.tick)
 
     # Answers of the engine
@@ -104,6 +105,7 @@ class BenchScreen(ReviewScreen):
         self.entries = event.entries
         number = next((n for n, entry in enumerate(self.entries) if entry.path == path), 0)
         self.show_environment(number)
+        self.attend()
 
     def show_environment(self, number: int) -> None:
         """Show an environment and look at its cache."""
@@ -111,6 +113,7 @@ class BenchScreen(ReviewScreen):
         entry = self.entry
         self.query_one(EnvironmentPane).show(entry, self.entry_number, len(self.entries))
         cache = self.query_one(CachePane)
+        cache.show_kept(None)
         if entry is not None and entry.environment is not None:
             cache.looking()
             self.look_at_cache(entry)
@@ -200,7 +203,7 @@ class BenchScreen(ReviewScreen):
         """Look at the cache again."""
         self.show_environment(self.entry_number)
 
-    def action_edit_environment(self) -> None:
+    def action_edit_outside(self) -> None:
         """Open the environment file in the user's editor, then read it again."""
         if self.entry is None:
             return

@@ -156,10 +156,14 @@ class PanesScreen(EngineScreen):
                 return "no running task is open"
             case "apply" if state is None or state.status != "ready":
                 return "the open task has no result to apply"
-            case "new_task" | "reset_cache" | "refresh_cache" if not usable:
+            case "new_task" | "reset_cache" | "refresh_cache" | "explain_cache" if not usable:
                 return "there is no usable environment"
-            case "edit_environment" if entry is None:
+            case "edit_environment" | "edit_outside" if entry is None:
                 return "there is no environment file"
+            case "settings" if not usable:
+                return "there is no usable environment"
+            case "init_environment" if entry is not None:
+                return "there is an environment file"
             case "next_environment" | "previous_environment" if len(self.entries) < 2:
                 return "there is only one environment"
             case "open_task" if not self.board.states:

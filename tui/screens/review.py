@@ -17,8 +17,8 @@ from tui.present.diff import quoted_lines
 from tui.present.file_tree import one_name
 from tui.present.task import title
 from tui.present.text import clean
+from tui.screens.care import CareScreen
 from tui.screens.draft import Draft
-from tui.screens.panes import PanesScreen
 from tui.widgets.diff_view import DiffView
 
 if TYPE_CHECKING:
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from tui.live.feed import Feed
 
 
-class ReviewScreen(PanesScreen):
+class ReviewScreen(CareScreen):
     """The actions of the diff, and what they share with those of the bench: questions, notices, the form for tasks."""
 
-    def __init__(self, bench: Bench, first: str) -> None:
-        super().__init__(bench, first)
+    def __init__(self, bench: Bench, first: str, *, watch: bool) -> None:
+        super().__init__(bench, first, watch=watch)
         # What was written to go with these comments, should the engine not take it.
         self._follow_ups: dict[tuple[str, tuple[str, ...]], str] = {}
 

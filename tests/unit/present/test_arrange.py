@@ -45,7 +45,9 @@ def test_nothing_is_lost_or_doubled(
     assert len(rows) == len(set(rows))
     if not hide:
         assert rows == list(range(len(found.kinds)))
-    for row in set(rows) - {left for kind, left in zip(arranged.kinds, arranged.left, strict=True) if kind == SPACE_ONLY}:
+    for row in set(rows) - {
+        left for kind, left in zip(arranged.kinds, arranged.left, strict=True) if kind == SPACE_ONLY
+    }:
         assert row in shown[arranged.row_of(row)]
     assert [arranged.left[row] for row in arranged.files] == [file.row for file in found.files]
 

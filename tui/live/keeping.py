@@ -1,0 +1,103 @@
+"""The workbench as a client of the keeper, and what the keeper does, read on from its journal (SPEC C5)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.bench import Bench
+from engine.keeper.news import Care, News
+from engine.tasks.model import PhaseState
+from tui.live.feed import Feed
+
+if TYPE_CHECKING:
+    from engine.environment.model import Environment
+    from engine.keeper.clients import Client
+
+
+@dataclass(frozen=True, slots=True)
+class CareNow:
+    """What is done for one environment now.
+
+    `watched`: this workbench has it in the keeper's care; `phase` is that of the refresh or rebuild that runs.
+    """
+
+    care: Care
+    watched: bool
+    stands_by: bool
+    phase: PhaseState | None = None
+
+
+class Keeping:
+    """Opens environments for the keeper's care; every method but `close` is for a thread, one at a time.
+
+    With `watch` off it only tells what others have the keeper do.
+    """
+
+    def __init__(self, bench: Bench, *, watch: bool) -> None:
+        self._bench, self._watch = bench, watch
+        self._client: Client | None = None
+        self._paths: tuple[Path, ...] = ()
+        self._news = News()
+        self._offset, self._size = 0, -1
+        self._job: Feed | None = None
+        self._closed = threading.Event()
+        self._lock = threading.Lock()
+
+    def attend(self, paths: Sequence[Path]) -> None:
+        """Have the keeper take care of these environment files, and see that it lives."""
+        with self._lock:
+            if not self._watch or self._closed.is_set():
+                return
+            wanted = tuple(paths)
+            if wanted != self._paths:
+                # The new client first: the keeper must not see a moment without any.
+                before, self._client = self._client, self._bench.open(wanted) if wanted else None
+                self._paths = wanted
+                if before is not None:
+                    before.close()
+            elif self._client is not None:
+                self._client.ensure_keeper()
+
+    def look(self, environment: Environment) -> CareNow:
+        """What is done for an environment; reads only what is new."""
+        size = self._bench.keeper_size()
+        if size < self._size:
+            self._news, self._offset = News(), 0
+        if size != self._size:
+            self._size = size
+            while True:
+                events, after = self._bench.kept(self._offset)
+                self._news.apply(events)
+                if after == self._offset:
+                    break
+                self._offset = after
+        care = self._news.of(str(environment.path))
+        lives = self._bench.keeper_lives()
+        watched = self._watch and lives
+        stands_by = lives and self._bench.stands_by(environment)
+        if not lives:
+            return CareNow(Care(last=care.last), watched=False, stands_by=False)
+        if care.running is None:
+            return CareNow(Care(None, care.last, care.waiting), watched, stands_by)
+        return CareNow(Care(care.running, care.last, care.waiting), watched, stands_by, self._phase(care.running.job))
+
+    def _phase(self, job: str) -> PhaseState | None:
+        folder = self._bench.job_folder(job)
+        if self._job is None or self._job.folder != folder:
+            self._job = Feed(folder)
+        self._job.poll()
+        return next((p for p in reversed(self._job.state.phases) if p.status == "running"), None)
+
+    def close(self) -> None:
+        """This workbench has nothing open any more."""
+        self._closed.set()
+        # A thread that opens at this moment closes what it opened: the lock is waited for, briefly.
+        if self._lock.acquire(timeout=1.0):
+            client, self._client = self._client, None
+            self._lock.release()
+            if client is not None:
+                client.close()

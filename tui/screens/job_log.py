@@ -1,0 +1,55 @@
+"""The log of a refresh or rebuild of the keeper, live while it runs."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from tui.live.feed import Feed
+from tui.present import pacing, task, words
+from tui.present.row import Row, row
+from tui.widgets.bar import Bar
+from tui.widgets.log_view import LogView
+
+
+class JobLog(Screen[None]):
+    """Its phases on top, then the log; closed with escape."""
+
+    CSS_PATH = "editor.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "dismiss", "close")]
+
+    def __init__(self, title: str, feed: Feed) -> None:
+        super().__init__()
+        self._title, self._feed = title, feed
+
+    def compose(self) -> ComposeResult:
+        """Title, phases, log."""
+        yield Bar(widget_id="job-title")
+        yield Bar(widget_id="job-phases")
+        yield LogView(widget_id="job-log")
+
+    def on_mount(self) -> None:
+        """Read what there is, then go on reading."""
+        self._feed.read_all()
+        view = self.query_one(LogView)
+        view.show(self._feed)
+        view.focus()
+        self.query_one("#job-title", Bar).show(
+            Row(((f" {self._title}", "strong"),), (("esc ", "key"), ("back ", "muted")), "bar")
+        )
+        self._tick_phases()
+        self.set_interval(pacing.FAST, self._tick)
+
+    def _tick(self) -> None:
+        if self._feed.poll():
+            self.query_one(LogView).take()
+            self._tick_phases()
+        elif any(phase.status == "running" for phase in self._feed.state.phases):
+            self._tick_phases()
+
+    def _tick_phases(self) -> None:
+        shown = task.phases_row(self._feed.state, self._feed.attempt, words.now(), self.size.width)
+        self.query_one("#job-phases", Bar).show(shown if self._feed.state.phases else row(" nothing has begun yet"))
