@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -426,3 +427,13 @@ async def test_a_large_diff_is_there_at_once_and_whole_soon(app: App, task: reco
         assert pane.changes.whole
         await pilot.press("left_curly_bracket", "left_curly_bracket", "o")
         await until(pilot, "▸ M pkg59/f2998.py")
+
+
+async def test_a_task_that_is_removed_meanwhile_takes_nobody_down(app: App, task: recorded.Recording) -> None:
+    async with app().run_test(size=ZOOMED, notifications=True) as pilot:
+        view = await opened(pilot)
+        shutil.rmtree(task.folder / "attempts")
+        await pilot.press("s", "W", "G", "slash", *"x", "enter", "v", "k", "y", "escape", "c")
+        await pilot.pause(0.3)
+        assert pilot.app.is_running
+        assert view.row_count()

@@ -105,9 +105,9 @@ def search(found: PatchIndex, needle: str) -> array[int]:
     """The rows of a patch whose line of a file has a text, capital or small; for a thread."""
     rows = array("L")
     wanted = needle.lower().encode("utf-8", "replace")
+    text = (found.whole_text() or b"").lower()
     if not wanted:
         return rows
-    text = found.path.read_bytes().lower()
     at = text.find(wanted)
     while at >= 0:
         row = bisect_right(found.starts, at) - 1

@@ -82,7 +82,7 @@ def arrange(patch: PatchIndex, *, split: bool = False, hide_space: bool = False)
     files = array("L", (file.row for file in patch.files))
     if not split and not hide_space:
         return Arrangement(patch, patch.kinds, rows, rows, files, patch.hunks)
-    made = _Rows(patch, split, patch.path.read_bytes() if hide_space else None)
+    made = _Rows(patch, split, patch.whole_text() if hide_space else None)
     position = 0
     for header in patch.hunks:
         end = patch.hunk_range(header)[1]

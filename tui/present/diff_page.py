@@ -12,7 +12,7 @@ from tui.present.arrange import CHANGED, NONE, SPACE_ONLY, Arrangement
 from tui.present.highlight import highlight
 from tui.present.row import EMPTY, Row, Span, marked
 from tui.present.text import clean
-from tui.present.word_diff import align, changed_parts
+from tui.present.word_diff import Part, align, changed_parts
 
 # Lines that are coloured together: enough for a string of several lines, few enough for a few milliseconds.
 _PIECE = 60
@@ -31,6 +31,7 @@ class DiffPage:
         self.patch = arranged.patch
         self.needle = ""
         self._pieces: LRUCache[tuple[int, int], list[list[Span]]] = LRUCache(64)
+        self._words: LRUCache[tuple[int, int], tuple[list[Part], list[Part]]] = LRUCache(512)
         self._runs: LRUCache[int, dict[int, tuple[int, int]]] = LRUCache(256)
 
     def row(self, number: int) -> Row:
@@ -75,11 +76,9 @@ class DiffPage:
         if kind in (patch.ADDED, patch.REMOVED):
             partner = self.partner(patch_row, number)
             if partner != NONE:
-                own, other = text, self.text(partner)
-                if kind == patch.REMOVED:
-                    spans = marked(spans, changed_parts(own, other)[0], "removed-word")
-                else:
-                    spans = marked(spans, changed_parts(other, own)[1], "added-word")
+                old = kind == patch.REMOVED
+                parts = self._changed(patch_row, partner) if old else self._changed(partner, patch_row)
+                spans = marked(spans, parts[not old], "removed-word" if old else "added-word")
             if kind == patch.ADDED and (trailing := _TRAILING.search(text)):
                 # Blanks at the end of a line are seen by nobody but the next diff.
                 blank = trailing.group().replace(" ", "·")
@@ -87,6 +86,14 @@ class DiffPage:
         if self.needle:
             spans = marked(spans, _places(text, self.needle), "match")
         return diff.Line(kind, 0, tuple(spans), self.patch.lengths[patch_row] - patch.SHOWN)
+
+    def _changed(self, old: int, new: int) -> tuple[list[Part], list[Part]]:
+        """What changed from a row of the patch to the one that replaces it; both are asked for one after the other."""
+        parts = self._words.get((old, new))
+        if parts is None:
+            parts = changed_parts(self.text(old), self.text(new))
+            self._words[(old, new)] = parts
+        return parts
 
     def text(self, patch_row: int) -> str:
         """The text of a line of a file, cleaned, as far as it is shown."""

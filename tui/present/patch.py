@@ -84,18 +84,28 @@ class PatchIndex:
         at = bisect_right(self.hunks, row) - 1
         return (self.hunks[at], self._ends[at]) if at >= 0 else (row, row + 1)
 
+    def whole_text(self) -> bytes | None:
+        """The patch as it is in its file; None once that is gone."""
+        try:
+            return self.path.read_bytes()
+        except FileNotFoundError:
+            return None
+
     def read(self, first: int, last: int) -> list[bytes]:
         """The lines of the rows from `first` up to `last`, each at most 4,000 bytes; empty for rows of our own."""
         return self.read_rows(range(first, min(last, len(self.kinds))))
 
     def read_rows(self, rows: range | list[int]) -> list[bytes]:
-        """The lines of these rows, each at most 4,000 bytes; empty for rows of our own."""
-        with self.path.open("rb", buffering=0) as file:
-            descriptor = file.fileno()
-            return [
-                os.pread(descriptor, min(self.lengths[row], SHOWN), self.starts[row]) if self.lengths[row] else b""
-                for row in rows
-            ]
+        """The lines of these rows, each at most 4,000 bytes; empty for rows of our own, and once the file is gone."""
+        try:
+            with self.path.open("rb", buffering=0) as file:
+                descriptor = file.fileno()
+                return [
+                    os.pread(descriptor, min(self.lengths[row], SHOWN), self.starts[row]) if self.lengths[row] else b""
+                    for row in rows
+                ]
+        except FileNotFoundError:
+            return [b""] * len(rows)
 
     def row(self, kind: int, start: int, length: int = 0) -> None:
         """Append a row."""

@@ -95,6 +95,7 @@ class BenchScreen(ReviewScreen):
         feed = self.log_pane.feed
         if feed is not None and (feed.state.id, feed.attempt) == (event.task, event.attempt):
             self.diff_pane.show(event.changes, feed.state, event.fault)
+            self.call_after_refresh(event.painted.set)
             self.refresh_bars()
 
     @on(EngineScreen.EnvironmentsRead)

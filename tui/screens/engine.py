@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ from tui.screens.draft import Draft
 if TYPE_CHECKING:
     from engine.environment.model import Environment
     from engine.environment.trust import Review
+
+_LONGEST_WAIT = 0.5
 
 
 class EngineScreen(Screen[None]):
@@ -42,6 +45,7 @@ class EngineScreen(Screen[None]):
         def __init__(self, task: str, attempt: int, changes: Changes | None, fault: str = "") -> None:
             super().__init__()
             self.task, self.attempt, self.changes, self.fault = task, attempt, changes, fault
+            self.painted = threading.Event()
 
     class CacheSeen(Message):
         """The cache of an environment was looked at."""
@@ -114,7 +118,11 @@ class EngineScreen(Screen[None]):
                 self.post_message(self.Patched(task_id, attempt, None))
                 return
             for found in changes.read(path, review):
-                self.post_message(self.Patched(task_id, attempt, found))
+                message = self.Patched(task_id, attempt, found)
+                self.post_message(message)
+                if not found.whole:
+                    # The beginning is painted sooner when nothing else computes meanwhile.
+                    message.painted.wait(_LONGEST_WAIT)
         except EngineError as error:
             self.post_message(self.Patched(task_id, attempt, None, str(error)))
         except OSError as error:

@@ -188,7 +188,11 @@ class ReviewScreen(CareScreen):
             self.tell("There is nothing to copy here.")
             return
         cleaned = clean(text)
-        path = clipboard.copy(self.app, cleaned)
+        try:
+            path = clipboard.copy(self.app, cleaned)
+        except EngineError as error:
+            self.tell_fault(error)
+            return
         hidden = "" if cleaned == text else "\nWhat is invisible in it was made visible; the patch itself: e"
         self.tell(f"Copied {what}, also to {path}{hidden}")
 

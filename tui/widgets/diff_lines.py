@@ -116,12 +116,7 @@ class DiffLines(LineView):
 
     @work(thread=True, exclusive=True, group="arrange", exit_on_error=False)
     def _arrange_in_thread(self, found: PatchIndex, split: bool, hide_space: bool) -> None:
-        try:
-            arranged = arrange(found, split=split, hide_space=hide_space)
-        except OSError:
-            # The patch was taken away; the screen finds out by itself.
-            return
-        self.post_message(self.Arranged(arranged))
+        self.post_message(self.Arranged(arrange(found, split=split, hide_space=hide_space)))
 
     @on(Arranged)
     def _arranged(self, event: Arranged) -> None:
@@ -255,10 +250,7 @@ class DiffLines(LineView):
 
     @work(thread=True, exclusive=True, group="search", exit_on_error=False)
     def _search_in_thread(self, found: PatchIndex, needle: str) -> None:
-        try:
-            self.post_message(self.Searched(found, needle, search(found, needle)))
-        except OSError:
-            return
+        self.post_message(self.Searched(found, needle, search(found, needle)))
 
     @on(Searched)
     def _searched(self, event: Searched) -> None:
