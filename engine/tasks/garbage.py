@@ -79,12 +79,14 @@ def limit_bytes(written: str | None = None) -> int:
         raise UsageError(f"{where}: {error.message}", error.hint) from error
 
 
-def collect_if_due(api: Api) -> Report | None:
+def collect_if_due() -> Report | None:
     """Collect if nobody has for an hour; None when it is not due, or somebody else does it now.
 
     Raises:
         EngineError: the engine cannot be asked, or the limit is unreadable.
     """
+    from engine.containers.endpoint import connect
+
     stamp = state_dir() / "collected"
     try:
         if time.time() - stamp.stat().st_mtime < _EVERY:
@@ -97,20 +99,19 @@ def collect_if_due(api: Api) -> Report | None:
         return None
     try:
         write_atomic(stamp, "")
-        return collect(api, max_bytes=limit_bytes())
+        return collect(connect(), max_bytes=limit_bytes())
     finally:
         lock.release()
 
 
 def after_task() -> None:
     """What a supervisor does when its task has ended; what comes of it goes to the log of supervisors."""
-    from engine.containers.endpoint import connect
 
     def say(text: str) -> None:
         print(f"{time.strftime('%F %T')} collecting: {text}", file=sys.stderr, flush=True)
 
     try:
-        report = collect_if_due(connect())
+        report = collect_if_due()
     except EngineError as error:
         say(error.message)
         return

@@ -118,8 +118,3 @@ def test_a_bad_environment_file(lab: Lab) -> None:
 def test_a_replay_without_its_plan(lab: Lab) -> None:
     project = lab.project("g", 'name = "x"\n[agent]\nuse = "replay"\nplan = "missing.json"\n')
     refused(run(lab, project), 2, "agent replay cannot start", "missing.json")
-
-
-def test_what_this_version_cannot_do_is_refused_not_ignored(lab: Lab) -> None:
-    project = lab.project("h", environment(more='[image]\nbuild = "Dockerfile"\n[versions]\npython = "3.12"\n'))
-    refused(run(lab, project), 2, "image.build, versions", "cannot do that yet")
