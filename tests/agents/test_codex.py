@@ -43,6 +43,7 @@ timeout = "100s"
 [agent.options]
 model = "gpt-5.5"
 base_url = "{model.url}"
+key_env = "OPENAI_API_KEY"
 """
     return lab.project(name, text, files)
 

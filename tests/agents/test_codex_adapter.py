@@ -41,7 +41,7 @@ class Place:
 
     def run(self, container: Container, model: ScriptedModel, prompt: str = "go", session: str = "") -> list[Yielded]:
         """Everything the adapter yields for one turn."""
-        settings: Mapping[str, Any] = {"model": "gpt-5.5", "base_url": model.url}
+        settings: Mapping[str, Any] = {"model": "gpt-5.5", "base_url": model.url, "key_env": "OPENAI_API_KEY"}
         terminal = ContainerTerminal(container, threading.Event())
         job = Job(prompt, "/workspace/repo", terminal, self.home, self.home, session=session, settings=settings)
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 
 from engine import __version__
-from engine.agents.base import Begun, Ended, Finished, Job, Output, Started, Yielded
+from engine.agents.base import Alive, Begun, Ended, Finished, Job, Output, Started, Yielded
 from engine.agents.codex.app_server import AppServer
 from engine.agents.codex.home import codex_home, variables
 from engine.agents.codex.lines import Message, text
@@ -112,6 +112,7 @@ class _Turn:
                     yield self._unreachable()
                     return
                 case dict() as message:
+                    yield Alive()
                     for event in self._told(message):
                         yield event
                 case None:

@@ -24,7 +24,8 @@ class Settings:
         model: the model's name; empty for the one codex itself prefers.
         effort: how hard it is to think (minimal, low, medium, high …); empty for the model's own.
         base_url: an endpoint that speaks the Responses API; empty for OpenAI's.
-        key_env: the variable of the user's environment that holds the key; "none" for an endpoint that wants none.
+        key_env: the variable of the user's environment that holds the key. Another endpoint than OpenAI's gets none
+            unless one is named: no server is given the key of another.
         program: the codex to run, a path; empty to find one.
     """
 
@@ -64,17 +65,18 @@ def read(settings: Mapping[str, Any]) -> Settings:
 
 
 def login(settings: Settings, environ: Mapping[str, str]) -> Login:
-    """The key or login to use: the variable that is named, else OPENAI_API_KEY, else codex's own login.
+    """The key or login to use: the variable that is named; for OpenAI's own endpoint else OPENAI_API_KEY, else codex's
+    own login.
 
     Raises:
         UsageError: there is none; the message says how to give one.
     """
-    if settings.key_env == "none":
+    if settings.base_url and not settings.key_env:
         return Login()
     name = settings.key_env or DEFAULT_KEY
     if key := environ.get(name, "").strip():
         return Login(key=key)
-    if settings.key_env or settings.base_url:
+    if settings.key_env:
         raise UsageError(f"{name} is not set: it has to hold the key of the model", f"export {name}=…")
     home = Path(environ.get("CODEX_HOME") or Path(environ.get("HOME") or os.path.expanduser("~")) / ".codex")  # noqa: PTH111
     account = home / "auth.json"
