@@ -35,7 +35,9 @@ class Keeper:
     def tell(self, action: Any, status: Any, reason: str = "", **more: Any) -> None:
         """Append an event."""
         self._journal.append(
-            ev.Kept(environment="web", environment_path=str(self._path), action=action, status=status, reason=reason, **more)
+            ev.Kept(
+                environment="web", environment_path=str(self._path), action=action, status=status, reason=reason, **more
+            )
         )
 
     def job(self, name: str) -> journal.Journal:
@@ -151,4 +153,3 @@ async def test_the_setup_of_the_open_task_against_the_last_one(
         shown = await until(pilot, "in the open task")
         assert "● setup 0:04" in shown
         assert "13s the last time" in shown
-

@@ -46,7 +46,9 @@ def put(area: TomlArea, old: str, new: str) -> None:
 
 async def test_a_problem_is_shown_then_solved_and_the_bytes_are_exact(app: App, project: Path) -> None:
     path = project / "fumehood.toml"
-    mixed = recorded.ENVIRONMENT.replace("[image]\n", "[image] # kept\r\n").replace("[secrets", "# \u2028 too\n[secrets")
+    mixed = recorded.ENVIRONMENT.replace("[image]\n", "[image] # kept\r\n").replace(
+        "[secrets", "# \u2028 too\n[secrets"
+    )
     path.write_bytes(mixed.encode())
     async with app().run_test(size=WIDE) as pilot:
         area = await opened(pilot)
@@ -165,7 +167,7 @@ async def test_a_first_file(app: App, project: Path) -> None:
     async with app().run_test(size=WIDE, notifications=True) as pilot:
         await until(pilot, "No environment here.")
         await pilot.press("2", "i")
-        await until(pilot, "variables")
+        await until(pilot, "auto")
     assert 'name = "web"' in (project / "fumehood.toml").read_text()
 
 
