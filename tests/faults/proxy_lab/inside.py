@@ -99,7 +99,10 @@ class GatewayProcess:
         found: list[dict[str, str]] = []
         with suppress(Empty):
             while len(found) < number:
-                found.append(json.loads(self.lines.get(timeout=_RECORD_SECONDS)))
+                told = json.loads(self.lines.get(timeout=_RECORD_SECONDS))
+                # The first line says where it listens.
+                if "listening" not in told:
+                    found.append(told)
         return found
 
 
