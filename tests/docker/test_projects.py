@@ -53,7 +53,8 @@ LOCKS = {
     "node-npm": "package-lock.json",
     "node-pnpm": "pnpm-lock.yaml",
     "node-yarn": "yarn.lock",
-    "node-yarn-berry": "yarn.lock",
+    # It takes no lock file but as it writes it.
+    "node-yarn-berry": "package.json",
     "python-pip": "requirements.txt",
     "python-pipenv": "Pipfile.lock",
     "python-poetry": "poetry.lock",
