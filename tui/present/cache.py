@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine import sizes
 from engine.errors import EngineError
 from tui.present import words
+from tui.present.environment import near
 from tui.present.row import Row, Span, row, wrap
 from tui.present.text import one_line
 
@@ -72,7 +74,8 @@ def kept_rows(kept: CareNow | None, now: float, width: int) -> list[Row]:
         lines.append(row((f" ✓ {_DONE[care.last.action]} ", "ok"), (f"{_ago(now - care.last.ts)} in {took}", "muted")))
         lines.append(row("   ", (one_line(care.last.reason), "muted")))
     if care.waiting is not None:
-        parts = wrap(one_line(care.waiting.reason), width - 5)
+        path = care.waiting.environment_path
+        parts = wrap(one_line(care.waiting.reason).replace(path, near(Path(path))), width - 5)
         lines += [row((" ○ " if n == 0 else "   ", "warn"), part) for n, part in enumerate(parts)]
     if kept.stands_by:
         lines.append(row((" ◆ ", "ok"), "a container stands by"))
@@ -118,7 +121,7 @@ def detail_rows(explanation: Any, components: Sequence[str], now: float, width: 
         )
         lines += [row(" " * (_NAME_CELLS + 1), (path, "muted")) for path in sorted(maintained.files)]
     if components:
-        lines += [row(""), row((" A change of any of these makes a new snapshot:", "muted"))]
+        lines += [row(""), row((" The snapshot depends on these:", "muted"))]
         differing = {c.rsplit(" (", 1)[0].removesuffix(" changed").removesuffix(" added").removesuffix(" removed")
                      for c in explanation.changed}  # fmt: skip
         for name in components:

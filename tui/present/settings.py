@@ -101,7 +101,11 @@ def _secret(entry: SecretEntry) -> Item:
 
 def _network(environment: Environment, entries: Sequence[Entry]) -> Iterator[Item]:
     mode = environment.network.agent
-    says = {"off": "no internet for the agent", "limited": "the hosts below", "full": "every public host"}[mode]
+    says = {
+        "off": "no internet for the agent",
+        "limited": "the hosts below" if entries else "no host yet · a allows one",
+        "full": "every public host",
+    }[mode]
     yield Item(
         row("   ", (f"{'agent':<{_NAME_CELLS}} ", "strong"), (f"‹ {mode} ›", "key"), (f"  {says}", "muted")),
         "agent",

@@ -153,8 +153,9 @@ class Editor(Screen[bool]):
         problems = event.edited.problems if event.edited else ()
         # Errors last: they win over warnings of the same line.
         ordered = sorted(problems, key=lambda problem: problem.severity == "error")
-        role = {"error": "bad"}
-        roles = {editing.row_of(event.text, p.line): role.get(p.severity, "warn") for p in ordered if p.line}
+        roles = {
+            editing.row_of(event.text, p.line): "bad" if p.severity == "error" else "warn" for p in ordered if p.line
+        }
         self.area.mark(roles)
         self._paint()
 
