@@ -36,6 +36,8 @@ def test_a_killed_workbench_loses_nothing(lab: Lab, monkeypatch: pytest.MonkeyPa
         tmux.press("count the lines")
         tmux.until("count the lines")
         tmux.press("C-s")
+        tmux.until("Run this file?")
+        tmux.press("y")
         tmux.until("line 5", seconds=60)
         os.kill(tmux.pid, signal.SIGKILL)
         (task,) = [folder.name for folder in (lab.home / "state" / "fumehood" / "tasks").iterdir()]
