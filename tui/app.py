@@ -15,6 +15,7 @@ from textual.binding import BindingType
 from textual.screen import Screen
 
 from engine.bench import Bench
+from tui import preferences
 from tui.present import actions, theme
 from tui.present.text import clean
 from tui.present.theme import FumehoodTheme, Palette
@@ -37,7 +38,9 @@ class Workbench(App[int]):
     """
 
     def __init__(self, bench: Bench, task: str | None = None, *, watch: bool = True) -> None:
-        self._themes, self._theme_problems = theme.load_all()
+        self.preferences, problems = preferences.load()
+        self._themes, unusable = theme.load_all()
+        self._problems = [*problems, *map(str, unusable)]
         # Without colour the terminal's own are kept: Textual's grey would be written as colour too.
         super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         for name in list(self.available_themes):
@@ -54,7 +57,7 @@ class Workbench(App[int]):
     def _first_theme(self) -> str:
         if self.no_color or self.console.color_system == "standard":
             return theme.WITHOUT_COLOUR
-        wanted = os.environ.get("FUMEHOOD_THEME", theme.DEFAULT)
+        wanted = os.environ.get("FUMEHOOD_THEME") or self.preferences.theme or theme.DEFAULT
         return wanted if wanted in self._themes else next(iter(self._themes))
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
@@ -93,8 +96,8 @@ class Workbench(App[int]):
             except (RuntimeError, ValueError):
                 # Not the main thread, as in tests: there is no terminal to restore either.
                 break
-        for problem in self._theme_problems:
-            self.tell(str(problem), bad=True)
+        for problem in self._problems:
+            self.tell(problem, bad=True)
 
     def _fatal_error(self) -> None:
         """As Textual's, without the variables of every frame: they may hold secrets."""
@@ -136,5 +139,5 @@ def run(bench: Bench, task: str | None = None, *, watch: bool = True) -> int:
     The terminal must have been checked before (`tui.terminal.check`).
     """
     app = Workbench(bench, task, watch=watch)
-    code = app.run()
+    code = app.run(mouse=app.preferences.mouse)
     return code if code is not None else app.return_code or 0

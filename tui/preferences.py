@@ -1,0 +1,63 @@
+"""What the user prefers on every screen: `config.toml` in the configuration folder, read strictly (SPEC W7, W8)."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, fields, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from engine.state import config_dir
+
+FILE_NAME = "config.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """The values of `config.toml`; each default is what holds without the file.
+
+    Args:
+        theme: the name of the theme to begin with; empty for the first.
+        mouse: whether the terminal is asked to send what the mouse does; without, it selects text as everywhere.
+    """
+
+    theme: str = ""
+    mouse: bool = True
+
+
+def path() -> Path:
+    """Where the file is looked for; it need not exist."""
+    return config_dir() / FILE_NAME
+
+
+def load() -> tuple[Preferences, list[str]]:
+    """The user's preferences, and a sentence for each value that could not be used (its default holds then)."""
+    file = path()
+    try:
+        data = tomllib.loads(file.read_text("utf-8"))
+    except FileNotFoundError:
+        return Preferences(), []
+    except OSError as error:
+        return Preferences(), [f"{file} cannot be read: {error.strerror}"]
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return Preferences(), [f"{file} is not TOML: {error}"]
+    found, problems = Preferences(), []
+    defaults = {field.name: field.default for field in fields(Preferences)}
+    for key, value in data.items():
+        if problem := _problem(key, value, defaults):
+            problems.append(f"{file}: {problem}")
+        else:
+            found = replace(found, **{key: value})
+    return found, problems
+
+
+def _problem(key: str, value: Any, defaults: dict[str, Any]) -> str:
+    if key not in defaults:
+        near = get_close_matches(key, defaults, 1)
+        return f"unknown key {key}" + (f"; did you mean {near[0]}?" if near else f"; known: {', '.join(defaults)}")
+    wanted = type(defaults[key])
+    if type(value) is not wanted:
+        names = {str: 'a string, as in "dark"', bool: "true or false"}
+        return f"{key} = {value!r} is not {names[wanted]}"
+    return ""
