@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -93,19 +93,35 @@ class Tasks:
             UsageError: the task still works, has no such attempt, or the prompt is empty.
             DockerUnavailable: no container engine answers.
         """
+        from engine.tasks import turns
+
+        state = self.get(reference)
+        return self._go_on(state, lambda folder: turns.ask(folder, state, prompt, attempt), fork=fork)
+
+    def collect(self, reference: str, *, attempt: int = 1, fork: bool = False) -> str:
+        """Bring out the files of an attempt that was interrupted or stopped (SPEC T8); returns the task's id.
+
+        Raises:
+            UsageError: the task still works, or there is nothing to bring out.
+            DockerUnavailable: no container engine answers.
+        """
+        from engine.tasks import turns
+
+        state = self.get(reference)
+        return self._go_on(state, lambda folder: turns.collect(folder, state, attempt), fork=fork)
+
+    def _go_on(self, state: TaskState, ask: Callable[[Path], object], *, fork: bool) -> str:
         from engine.containers.endpoint import connect
         from engine.environment.trust import require
         from engine.tasks import events as ev
-        from engine.tasks import turns
         from engine.tasks.journal import Journal
         from engine.tasks.spec import CANCEL
 
-        state = self.get(reference)
         folder = self.folder(state.id)
         environment = self._environments.load(state.environment_path)
         require(environment)
         connect()
-        turns.ask(folder, state, prompt, attempt)
+        ask(folder)
         # What ended the turn before does not end this one.
         (folder / CANCEL).unlink(missing_ok=True)
         journal = Journal(folder)

@@ -32,11 +32,16 @@ def exec_(options: argparse.Namespace) -> int:
         attempts=options.attempts,
         fork=options.alone,
     )
+    return _started(bench, task, options)
+
+
+def _started(bench: Bench, task: str, options: argparse.Namespace, *, after: int = 0) -> int:
+    """Say which task goes on now; with --wait show its log after event number `after` until it has ended."""
     if options.json and not options.wait:
         print_json({"v": 1, "id": task})
     elif not options.json:
         print(task, flush=True)
-    return wait(bench, task, quiet=options.json) if options.wait else 0
+    return wait(bench, task, quiet=options.json, after=after) if options.wait else 0
 
 
 def follow_up(options: argparse.Namespace) -> int:
@@ -45,11 +50,15 @@ def follow_up(options: argparse.Namespace) -> int:
     prompt = sys.stdin.read() if options.prompt == "-" else options.prompt
     seen = bench.tasks.get(options.task).last_seq
     task = bench.tasks.follow_up(options.task, prompt, attempt=options.attempt, fork=options.alone)
-    if options.json and not options.wait:
-        print_json({"v": 1, "id": task})
-    elif not options.json:
-        print(task, flush=True)
-    return wait(bench, task, quiet=options.json, after=seen) if options.wait else 0
+    return _started(bench, task, options, after=seen)
+
+
+def collect(options: argparse.Namespace) -> int:
+    """Bring out the files of an interrupted attempt; with --wait show the log of it."""
+    bench = Bench()
+    seen = bench.tasks.get(options.task).last_seq
+    task = bench.tasks.collect(options.task, attempt=options.attempt, fork=options.alone)
+    return _started(bench, task, options, after=seen)
 
 
 def wait(bench: Bench, task: str, *, quiet: bool = False, after: int = 0) -> int:
