@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.errors import UsageError
+from engine.errors import EngineError, UsageError
 from engine.state import tasks_dir, write_atomic
 
 if TYPE_CHECKING:
@@ -136,27 +136,35 @@ class Tasks:
             folders = [entry for entry in tasks_dir().iterdir() if entry.is_dir()]
         except FileNotFoundError:
             return []
-        states = [state for folder in folders if (state := self._state(folder)).created_at]
+        states = [state for folder in folders if (state := self._readable(folder)).created_at]
         return sorted(states, key=lambda state: state.created_at, reverse=True)
 
     def get(self, reference: str) -> TaskState:
         """The state of the task with this id or beginning of an id.
 
         Raises:
-            UsageError: there is none, or several.
+            UsageError: there is none, or several; EngineError: its journal cannot be read.
         """
         return self._state(self.folder(reference))
 
     def _state(self, folder: Path) -> TaskState:
-        from engine.tasks.journal import read_all
-        from engine.tasks.model import fold
+        from engine.tasks.reading import state_of
         from engine.tasks.recovery import abandoned, mark_interrupted
 
-        state = fold(folder.name, read_all(folder))
+        state = state_of(folder)
         if state.created_at and abandoned(folder, state):
             mark_interrupted(folder, state)
-            state = fold(folder.name, read_all(folder))
+            state = state_of(folder)
         return state
+
+    def _readable(self, folder: Path) -> TaskState:
+        """As `_state`; a task whose files are damaged beyond that takes no other down."""
+        from engine.tasks.reading import unreadable
+
+        try:
+            return self._state(folder)
+        except EngineError as error:
+            return unreadable(folder, error)
 
     def folder(self, reference: str) -> Path:
         """The folder of the task with this id or beginning of an id."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 import traceback
@@ -59,13 +60,22 @@ def supervise(folder: Path, environment: Environment | None = None) -> None:
     recorder.emit(ev.TaskStatus(status=status, reason=reason))
     journal.close()
     lock.release()
+    _clear_up(engine_away=status == "interrupted")
+
+
+def _clear_up(*, engine_away: bool) -> None:
+    """See to what this task and others left behind; the task itself has ended, whatever becomes of this."""
     from engine.tasks import garbage, recovery
 
-    if status == "interrupted":
-        recovery.wait_for_engine()
-    else:
-        recovery.reconcile()
-    garbage.after_task()
+    try:
+        if engine_away:
+            recovery.wait_for_engine()
+        else:
+            recovery.reconcile()
+        garbage.after_task()
+    except Exception as error:
+        # Not its text: nobody masks it here.
+        print(f"{time.strftime('%F %T')} clearing up failed: {type(error).__name__}", file=sys.stderr, flush=True)
 
 
 def _turn_now(folder: Path, spec: TaskSpec) -> tuple[Turn, str]:
