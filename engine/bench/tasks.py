@@ -209,12 +209,15 @@ class Tasks:
 
 def _detach(folder: Path, environment: Environment | None, *, fork: bool) -> None:
     """Give the task in `folder` a supervisor, in the quickest way there is."""
-    from engine.tasks import detach, starter
-    from engine.tasks.supervisor import supervise
+    from engine import detached
+    from engine.tasks import starter
+    from engine.tasks.spec import supervisors_log
 
     if starter.ask(folder):
         return
     if fork:
-        detach.fork(lambda: supervise(folder, environment))
+        from engine.tasks.supervisor import supervise
+
+        detached.fork(lambda: supervise(folder, environment), supervisors_log())
     else:
-        detach.spawn(folder)
+        detached.spawn("engine.tasks", str(folder), log=supervisors_log())
