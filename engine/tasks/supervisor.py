@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.crash import no_core_files
-from engine.errors import Cancelled, ContainerError, DockerUnavailable, EngineError, Lost, PhaseFailed
+from engine.errors import Cancelled, ContainerError, EngineError, Lost, PhaseFailed
 from engine.state import Lock
 from engine.tasks import events as ev
 from engine.tasks import queue, turns
@@ -108,7 +108,6 @@ def _run(
         for step in clean_up:
             step()
         _settle(spec.folder)
-        _give_up_old_containers()
 
 
 def _place(spec: TaskSpec, turn: Turn, recorder: Recorder, stop: Stop) -> AbstractContextManager[None]:
@@ -220,11 +219,3 @@ def _settle(folder: Path) -> list[int]:
     with suppress(ContainerError):
         return settle(connect(), folder)
     return []
-
-
-def _give_up_old_containers() -> None:
-    from engine.containers.endpoint import connect
-    from engine.tasks.kept import give_up_old
-
-    with suppress(DockerUnavailable):
-        give_up_old(connect())
