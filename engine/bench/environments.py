@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from engine.environment.problem import Problem
     from engine.environment.rewrite import Change
     from engine.environment.trust import Review
-    from engine.repository.source import Source
     from engine.setup.effective import Effective
 
 
@@ -76,11 +75,9 @@ class Environments:
             RepositoryError: automatic setup is wanted and the repository cannot be read.
         """
         from engine.repository.source import Source
-        from engine.repository.tree import CommitTree
-        from engine.setup.effective import effective
+        from engine.tasks.inputs import Inputs
 
-        source = Source.of(environment)
-        return effective(environment, lambda: CommitTree(*default_commit(environment, source)), source.subdirectory)
+        return Inputs(environment, Source.of(environment)).effective
 
     def review(self, environment: Environment) -> Review:
         """What the user agrees to by trusting the environment, and whether that was done (SPEC E7)."""
@@ -177,12 +174,3 @@ class Environments:
         environment = self.load(str(from_folder(sample_envs_dir() / sample, data_dir() / "demo" / sample)))
         self.trust(environment)
         return environment
-
-
-def default_commit(environment: Environment, source: Source) -> tuple[Path, str]:
-    """The mirror of a repository, brought up to date, and the commit that snapshots are made from."""
-    from engine.repository.mirror import Mirror
-
-    mirror = Mirror(source)
-    mirror.update()
-    return mirror.git_dir, mirror.resolve(None, environment.repository.default_branch).sha

@@ -150,7 +150,7 @@ def _work_of(
 
         recorder.masker = Masker(hidden)
     branch = base_sha if turn.attempt and base_sha else spec.branch
-    return Work(spec.id, spec.folder, branch, environment, source, recorder, connect(), stop, secrets, agent=spec.agent)
+    return Work(environment, source, spec.id, spec.folder, branch, recorder, connect(), stop, secrets, agent=spec.agent)
 
 
 def _run_turn(work: Work, spec: TaskSpec, turn: Turn, clean_up: list[Callable[[], object]]) -> tuple[bool, str]:
