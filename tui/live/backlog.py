@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 from typing import Protocol
 
 
@@ -18,7 +17,8 @@ class Backlog:
     """Jobs in the order in which they came; the thread lives while there are any."""
 
     def __init__(self) -> None:
-        self._jobs: deque[Job] = deque()
+        # By what they are, in order.
+        self._jobs: dict[int, Job] = {}
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -30,8 +30,7 @@ class Backlog:
     def add(self, job: Job) -> None:
         """Do this after all others; nothing if it is waiting already."""
         with self._lock:
-            if job not in self._jobs:
-                self._jobs.append(job)
+            self._jobs.setdefault(id(job), job)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="backlog", daemon=True)
                 self._thread.start()
@@ -39,9 +38,7 @@ class Backlog:
     def drop(self, *kinds: type) -> None:
         """Leave all jobs of these kinds undone; without any, all jobs."""
         with self._lock:
-            left = [job for job in self._jobs if kinds and not isinstance(job, kinds)]
-            self._jobs.clear()
-            self._jobs.extend(left)
+            self._jobs = {key: job for key, job in self._jobs.items() if kinds and not isinstance(job, kinds)}
 
     def wait(self) -> None:
         """Return when nothing is to be done any more; for tests and for what runs without a screen."""
@@ -54,12 +51,12 @@ class Backlog:
                 if not self._jobs:
                     self._thread = None
                     return
-                job = self._jobs[0]
+                job = next(iter(self._jobs.values()))
             try:
                 more = job.step()
             except OSError:
                 # What cannot be read is shown as far as it was read.
                 more = False
             with self._lock:
-                if not more and self._jobs and self._jobs[0] is job:
-                    self._jobs.popleft()
+                if not more:
+                    self._jobs.pop(id(job), None)

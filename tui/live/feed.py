@@ -51,6 +51,7 @@ class Feed:
     _heads: dict[str, LineIndex] = field(default_factory=dict)
     _matches: dict[str, Matches] = field(default_factory=dict)
     _told: dict[str, int] = field(default_factory=dict)
+    _busy: bool = False
 
     def __post_init__(self) -> None:
         self.state = TaskState(self.folder.name)
@@ -59,7 +60,7 @@ class Feed:
     def poll(self) -> bool:
         """Take in what was appended since: at most 1 MiB of events, and the output of what runs.
 
-        True when anything is different; `story.changed` says what.
+        True when anything is different, and while the thread works; `story.changed` says which blocks are.
         """
         live = set(self.story.running)
         events, offset = journal.read(self.folder, self.offset)
@@ -75,7 +76,9 @@ class Feed:
                 times.seconds.append(event.ts)
         grown = self._grow(live | self.story.running)
         found = self._look_for_matches(live | self.story.running)
-        return changed or grown or found or any(index.head_counted for index in self._heads.values())
+        # What is done in the thread is told while it is done, and once more when it has ended.
+        was_busy, self._busy = self._busy, self.backlog.busy
+        return changed or grown or found or was_busy or self._busy or bool(self._heads)
 
     def read_all(self) -> Feed:
         """Take in every event there is; for a thread."""

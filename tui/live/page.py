@@ -158,7 +158,10 @@ class LogPage:
     def _block_rows(self, block: Block, first: int, last: int) -> list[Row]:
         if isinstance(block, Text):
             rows = self._text_rows(block)
-            leads = [self._time(block.at), *[self._no_time] * (len(rows) - 1)]
+            leads = [self._no_time] * len(rows)
+            leads[next((n for n, row in enumerate(rows) if any(text for text, _ in row.left)), 0)] = self._time(
+                block.at
+            )
             return [blocks.with_lead(row, lead) for row, lead in zip(rows, leads, strict=True)][first:last]
         no_lead = self._no_time + self._number(block, None)
         heading = blocks.command_row(block, words.now(), unfolded=self.shows_output(block))

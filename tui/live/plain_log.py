@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from engine.tasks import events as ev
-from engine.tasks import journal
 from tui.live.page import LogPage
-from tui.present import sgr
-from tui.present.plain import PlainLog
-from tui.present.story import Command
+from tui.present import blocks, sgr
+from tui.present.story import Block, Text
 from tui.present.text import clean
 
 # A line without an end is written in pieces of so many bytes.
@@ -20,29 +17,25 @@ _PIECE = 1 << 20
 def lines(page: LogPage) -> Iterator[str]:
     """The lines of what a page shows, outputs whole; only those that have a text where only those are shown."""
     needle = page.needle
-    for line in _lines(page):
-        if needle is None or not needle.only or needle.found_in(line):
-            yield line
-
-
-def _lines(page: LogPage) -> Iterator[str]:
-    if page.feed is None:
-        return
-    if not page.scope.raw:
-        yield from _story(page.feed.folder, page.feed.attempt)
-        return
     for block in list(page.blocks):
-        if isinstance(block, Command) and page.scope.has(block):
-            if not page.scope.command:
-                yield f"$ {clean(block.command)}"
-            yield from _output(page.feed.path(block))
+        if page.scope.has(block):
+            for line in _block(page, block):
+                if needle is None or not needle.only or needle.found_in(line):
+                    yield line
 
 
-def _story(folder: Path, attempt: int) -> Iterator[str]:
-    plain = PlainLog(colour=False)
-    for event in journal.read_all(folder):
-        if event.run == attempt or isinstance(event, ev.TaskStatus | ev.CacheDecision):
-            yield from plain.lines(journal.with_text(folder, event))
+def _block(page: LogPage, block: Block) -> Iterator[str]:
+    if isinstance(block, Text):
+        yield from (clean(line).rstrip() for line in blocks.plain_text(block))
+        return
+    if not page.scope.command:
+        yield from (
+            f"{'$' if not number else ' '} {clean(line)}" for number, line in enumerate(block.command.splitlines())
+        )
+    if page.feed is not None:
+        yield from _output(page.feed.path(block))
+    if not page.scope.raw:
+        yield blocks.plain_end(block)
 
 
 def _output(path: Path) -> Iterator[str]:
@@ -52,5 +45,4 @@ def _output(path: Path) -> Iterator[str]:
         return
     with file:
         while data := file.readline(_PIECE):
-            shown = data.decode("utf-8", "replace").rstrip("\r\n").rpartition("\r")[2]
-            yield sgr.plain(shown)
+            yield sgr.plain(data.decode("utf-8", "replace").rstrip("\r\n").rpartition("\r")[2])

@@ -35,7 +35,7 @@ class LogPane(Pane):
 
     def on_mount(self) -> None:
         """Nothing is open yet."""
-        self.log_view.set_placeholder(*_EMPTY)
+        self.reader.set_empty(*_EMPTY)
 
     @property
     def view(self) -> LineView:

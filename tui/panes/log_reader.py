@@ -13,7 +13,7 @@ from tui.live.page import Scope
 from tui.live.preferences import Preferences
 from tui.present import words
 from tui.present.needle import Needle
-from tui.present.row import Row, Span
+from tui.present.row import Row, Span, row
 from tui.widgets.bar import Bar
 from tui.widgets.filter import FilterField
 from tui.widgets.log_view import LogView
@@ -34,6 +34,7 @@ class LogReader(Vertical):
         super().__init__(classes="log-reader")
         self.preferences = Preferences.read()
         self._filtering = False
+        self._empty: tuple[Row, ...] = ()
 
     def compose(self) -> ComposeResult:
         """The log, the status; the field comes when it is asked for."""
@@ -70,6 +71,7 @@ class LogReader(Vertical):
     def tick(self) -> None:
         """Bring the status up to date; paints only what reads differently."""
         view, feed = self.log_view, self.feed
+        self._say_why_empty()
         if feed is None or not view.shown.blocks:
             self.query_one("#log-status", Bar).show(Row(()))
             return
@@ -90,6 +92,20 @@ class LogReader(Vertical):
         for number, part in enumerate(parts):
             left += [(" · ", "faint"), *part] if number else part
         self.query_one("#log-status", Bar).show(Row(tuple(left), self._marks(feed)))
+
+    def set_empty(self, *rows: Row) -> None:
+        """What to show while nothing is open."""
+        self._empty = rows
+        self._say_why_empty()
+
+    def _say_why_empty(self) -> None:
+        feed = self.feed
+        if feed is None or feed.needle is None or not feed.needle.only:
+            self.log_view.set_placeholder(*self._empty)
+            return
+        said = "Looking for it …" if feed.searching is not None else f'Nothing here contains "{feed.needle.text}".'
+        back = row(("  esc", "key"), (" shows everything again", "muted"))
+        self.log_view.set_placeholder(row(""), row(f"  {said}"), row(""), back)
 
     def _needle_words(self, feed: Feed, needle: Needle) -> list[Span]:
         view = self.log_view

@@ -146,3 +146,23 @@ def _end_rows(block: Text, width: int) -> list[Row]:
     lines = wrap(said, width - 5)
     rows = [row((f" {glyph} ", role), (lines[0], f"strong {role}"), right=((f"{block.hint}  ", "muted"),))]
     return rows + [row("   ", (line, role)) for line in lines[1:]]
+
+
+def plain_text(block: Text) -> list[str]:
+    """A text as lines without a width."""
+    if block.kind == "end":
+        return ["", f"{block.status}: {block.text}" if block.text else block.status]
+    if block.kind in ("phase", "answer"):
+        heading = ["", f"── {block.text if block.kind == 'phase' else 'answer'}"]
+        return heading if block.kind == "phase" else [*heading, *block.text.splitlines()]
+    glyph = _LOOK[block.kind][0]
+    first, *more = block.text.splitlines() or [""]
+    return [f"{glyph} {first}", *(f"{' ' * len(glyph)} {line}" for line in more), *block.hint.splitlines()]
+
+
+def plain_end(command: Command) -> str:
+    """How a command ended."""
+    if command.running:
+        return "(runs)"
+    how = command.status if command.exit_code is None else f"exit {command.exit_code}"
+    return f"({how} in {words.short_time(command.duration)})"

@@ -172,6 +172,8 @@ class PanesScreen(EngineScreen):
                 return "the task has one attempt"
             case _ if actions.group_of(action_id) == "log" and state is None:
                 return "no task is open"
+            case "fold" | "fold_all" if self.log_pane.log_view.shown.scope.raw:
+                return "raw output is shown whole"
             case "log_next" | "log_previous" if self.log_pane.log_view.shown.needle is None:
                 return "nothing is looked for"
             case _ if actions.group_of(action_id) in ("diff", "files") and not self._has_diff:

@@ -65,6 +65,8 @@ class LogView(LogLines):
 
     def action_fold_all(self) -> None:
         """Fold every command, or unfold all when all are folded."""
+        if self.shown.scope.raw:
+            return
         commands = [block for block in self.shown.blocks if isinstance(block, Command)]
         unfold = not any(command.shows_output for command in commands)
         before = self._standing()
