@@ -133,7 +133,9 @@ class BenchScreen(ReviewScreen):
         """Look at what is open; how often depends on what happens (see `pacing`)."""
         feed = self.log_pane.feed
         live = feed is not None and (not feed.state.finished or feed.backlog.busy)
-        if self._pace.due("feed", pacing.FAST if live else pacing.IDLE) and feed is not None:
+        app = cast("Workbench", self.app)
+        due = feed is not None and self._pace.due("feed", pacing.FAST if live else pacing.IDLE)
+        if feed is not None and due and app.pace.may_paint():
             was = feed.state.finished
             if feed.poll():
                 self.log_pane.log_view.take()
