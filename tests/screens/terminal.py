@@ -40,7 +40,11 @@ class Terminal:
         self.screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
         self.written = b""
-        own = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "TMUX", "STY", "COLUMNS", "LINES", "LC_ALL", "LC_CTYPE")}
+        own = {
+            k: v
+            for k, v in os.environ.items()
+            if k not in ("NO_COLOR", "TMUX", "STY", "COLUMNS", "LINES", "LC_ALL", "LC_CTYPE")
+        }
         own |= {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8", "PYTHONPATH": str(ROOT)}
         self.pid, self._descriptor = pty.fork()
         if self.pid == 0:
