@@ -65,6 +65,7 @@ class Workbench(App[int]):
         for found in self._themes.values():
             self.register_theme(found.textual())
         self.animation_level = "none"
+        self.set_class(self.low_bandwidth, "-low-bandwidth", update=False)
         self.bench = bench
         self.opened = task
         self.watch_environments = watch
@@ -149,8 +150,8 @@ class Workbench(App[int]):
         if question and self._driver is not None:
             self._driver.write(question)
 
-    def action_redraw(self) -> None:
-        """Write the whole screen again: something else has written on it."""
+    def redraw(self) -> None:
+        """Write the whole screen again."""
         if isinstance(self._driver, TerminalDriver):
             self._driver.screenful.forget()
         self.screen.refresh()

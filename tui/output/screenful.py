@@ -84,13 +84,12 @@ class Screenful:
         top, bottom, by = found
         encoder.plain()
         encoder.raw(f"\x1b[{top + 1};{bottom}r")
+        encoder.move(top, 0)
+        # Lines deleted or inserted at the top of the region: all terminals know that, not all to scroll by a number.
+        encoder.raw(f"\x1b[{abs(by)}{'M' if by > 0 else 'L'}")
         if by > 0:
-            encoder.move(bottom - 1, 0)
-            encoder.raw("\x1bD" * by)
             self._rows[top:bottom] = [*self._rows[top + by : bottom], *self._unknown(by)]
         else:
-            encoder.move(top, 0)
-            encoder.raw("\x1bM" * -by)
             self._rows[top:bottom] = [*self._unknown(-by), *self._rows[top : bottom + by]]
         encoder.raw("\x1b[r")
 

@@ -59,7 +59,7 @@ _NAMES = {
     "right_square_bracket": "]", "left_curly_bracket": "{", "right_curly_bracket": "}", "escape": "esc",
     "pageup": "PgUp", "pagedown": "PgDn", "up": "↑", "down": "↓", "left": "←", "right": "→",
     "shift+tab": "S-tab", "shift+down": "S-↓", "shift+up": "S-↑", "ctrl+w": "^w",
-    "ctrl+d": "^d", "ctrl+u": "^u", "ctrl+p": "^p", "ctrl+s": "^s", "ctrl+c": "^c",
+    "ctrl+d": "^d", "ctrl+u": "^u", "ctrl+p": "^p", "ctrl+s": "^s", "ctrl+c": "^c", "ctrl+l": "^l",
 }  # fmt: skip
 
 ACTIONS = (
@@ -78,6 +78,7 @@ ACTIONS = (
     Action("previous_pane", ("shift+tab",), "everywhere", "previous pane", "Go to the pane before"),
     Action("next_theme", ("T",), "everywhere", "theme", "Use the next theme"),
     Action("palette", ("ctrl+p",), "everywhere", "palette", "Find an action by its name"),
+    Action("redraw", ("ctrl+l",), "everywhere", "redraw", "Write the whole screen again"),
     Action("back", ("escape",), "everywhere", "back", "Leave the filter, the zoom, or go back to the tasks"),
     Action("help", ("question_mark",), "everywhere", "help", "Show every key, and which work here", True),
     Action("quit_bench", ("q", "ctrl+c"), "everywhere", "quit", "Leave; running tasks go on", True),

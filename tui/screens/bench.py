@@ -231,6 +231,10 @@ class BenchScreen(ReviewScreen):
         """Use the next theme."""
         cast("Workbench", self.app).next_theme()
 
+    def action_redraw(self) -> None:
+        """Write the whole screen again: something else has written on it."""
+        cast("Workbench", self.app).redraw()
+
     def action_quit_bench(self) -> None:
         """Leave; tasks go on."""
         self.app.exit(0)
