@@ -291,8 +291,10 @@ class Bench:
         _detach(spec.folder, environment, fork=fork)
         return spec.id
 
-    def follow_up(self, reference: str, prompt: str, *, attempt: int = 1, fork: bool = False) -> str:
+    def follow_up(self, reference: str, prompt: str, *, attempt: int = 0, fork: bool = False) -> str:
         """Ask the agent of a task that has ended for more, in the state it left (SPEC T5); returns the task's id.
+
+        `attempt` is the one picked, or the first, unless given; so it is in all that follows here.
 
         Raises:
             UsageError: the task still works, has no such attempt, or the prompt is empty.
@@ -310,7 +312,7 @@ class Bench:
         environment = self.environment(state.environment_path)
         require(environment)
         connect()
-        turns.ask(folder, state, prompt, attempt)
+        turns.ask(folder, state, prompt, attempt or state.chosen)
         # What ended the turn before does not end this one.
         (folder / CANCEL).unlink(missing_ok=True)
         journal = Journal(folder)
@@ -395,19 +397,79 @@ class Bench:
         write_atomic(self.folder(state.id) / CANCEL, "")
         return state
 
+    def remove(self, reference: str, *, for_good: bool = False) -> str:
+        """Remove a task that has ended; returns its id. It can be brought back for an hour, unless `for_good`.
+
+        Raises:
+            UsageError: it still works; EngineError: it cannot be moved or, for good, not be removed.
+        """
+        from engine.tasks import trash
+
+        state = self.task(reference)
+        if not state.finished:
+            raise UsageError(f"task {state.id} still works", f"stop it first: fumehood cancel {state.id}")
+        trash.put(self.folder(state.id))
+        if for_good:
+            trash.empty(older=0, only=lambda task: task == state.id)
+        return state.id
+
+    def bring_back(self, task: str) -> str:
+        """Undo `remove`, given the whole id; returns it.
+
+        Raises:
+            UsageError: it is gone for good.
+        """
+        from engine.tasks import trash
+
+        trash.restore(task)
+        return task
+
+    def pick(self, reference: str, attempt: int) -> TaskState:
+        """Prefer an attempt: it is meant from now on where none is named (SPEC T6).
+
+        Raises:
+            UsageError: the task still works, or there is no such attempt.
+        """
+        from engine.tasks import events as ev
+        from engine.tasks.journal import Journal
+
+        state = self.task(reference)
+        if not state.finished:
+            raise UsageError(f"task {state.id} still works", f"pick when it has ended: fumehood logs -f {state.id}")
+        if not 1 <= attempt <= len(state.attempts):
+            raise UsageError(f"task {state.id} has no attempt {attempt}", f"it has 1 to {len(state.attempts)}")
+        journal = Journal(self.folder(state.id))
+        journal.append(ev.AttemptPicked(run=attempt))
+        journal.close()
+        return self.task(state.id)
+
+    def branches(self, environment: Environment) -> list[str]:
+        """The branches a task may work on, then the tags, as they are at the source now.
+
+        Raises:
+            RepositoryError: the source cannot be read.
+        """
+        from engine.repository.mirror import Mirror
+        from engine.repository.source import Source
+
+        mirror = Mirror(Source.of(environment))
+        mirror.update()
+        return mirror.names()
+
     # Results
 
     def patch(self, reference: str, attempt: int = 1) -> Path:
         """The file that holds the diff of an attempt; it is there once the attempt was collected."""
         return self.folder(reference) / "attempts" / str(attempt) / "diff.patch"
 
-    def diff(self, reference: str, attempt: int = 1, turn: int = 0) -> bytes:
+    def diff(self, reference: str, attempt: int = 0, turn: int = 0) -> bytes:
         """The diff of an attempt, as `git apply` takes it; of one of its turns alone when `turn` is given.
 
         Raises:
             UsageError: there is no such attempt or turn, or it has no result (yet).
         """
         state = self.task(reference)
+        attempt = attempt or state.chosen
         if turn:
             from engine.repository.diff import diff_bytes
 
@@ -420,7 +482,7 @@ class Bench:
             hint = "wait for it: `fumehood logs -f`" if not state.finished else f"see `fumehood status {state.id}`"
             raise EngineError(f"task {state.id} has no diff: it is {state.status}", hint) from None
 
-    def export(self, reference: str, path: Path, attempt: int = 1) -> str:
+    def export(self, reference: str, path: Path, attempt: int = 0) -> str:
         """Write the diff of an attempt to a new file; returns what happened in one line.
 
         Raises:
@@ -456,11 +518,12 @@ class Bench:
 
         return comments.change(self.folder(reference), attempt, how)
 
-    def diff_stat(self, reference: str, attempt: int = 1, turn: int = 0) -> DiffStat:
+    def diff_stat(self, reference: str, attempt: int = 0, turn: int = 0) -> DiffStat:
         """Which files an attempt changed, and by how much; `turn` as in `diff`."""
         from engine.repository.diff import stat
 
         state = self.task(reference)
+        attempt = attempt or state.chosen
         self.diff(state.id, attempt)
         return stat(*self._span(state, attempt, turn))
 
@@ -478,7 +541,7 @@ class Bench:
         git_dir = Results(Mirror(Source.of(self.environment(state.environment_path)))).git_dir
         return git_dir, before[-1] if before else state.base_sha, results[turn or max(results)]
 
-    def apply(self, reference: str, attempt: int = 1, *, preflight: bool = False) -> ApplyOutcome:
+    def apply(self, reference: str, attempt: int = 0, *, preflight: bool = False) -> ApplyOutcome:
         """Apply the diff of an attempt to the local checkout of its environment (SPEC T10).
 
         Raises:
@@ -490,6 +553,7 @@ class Bench:
         from engine.tasks.journal import Journal
 
         state = self.task(reference)
+        attempt = attempt or state.chosen
         self.diff(state.id, attempt)
         environment = self.environment(state.environment_path)
         source = Source.of(environment)

@@ -26,7 +26,7 @@ def _outcome(state: TaskState, now: float) -> tuple[Span, ...]:
         return ((f"{phase or 'failed'}", "bad"),)
     if state.status in ("cancelled", "interrupted"):
         return ((state.status, "muted"),)
-    diff = state.attempts[0].diff if state.attempts else None
+    diff = state.attempts[state.chosen - 1].diff if state.attempts else None
     if diff is None or not diff.files_changed:
         return (("no changes", "muted"),)
     counts: tuple[Span, ...] = ((f"+{diff.lines_added}", "added"), (f" −{diff.lines_removed}", "removed"))
