@@ -109,13 +109,17 @@ _RUN_STATUS = {"completed": "completed", "failed": "failed", "stopped": "cancell
 
 @dataclass(slots=True)
 class TaskState:
-    """The state of one task; `apply` moves it on by one event."""
+    """The state of one task; `apply` moves it on by one event.
+
+    `asked_branch` is the branch, tag or sha that was asked for; `branch` is the one that turned out to be meant.
+    """
 
     id: str
     environment: str = ""
     environment_path: str = ""
     repository: str = ""
     branch: str = ""
+    asked_branch: str = ""
     base_sha: str = ""
     workdir: str = ""
     prompt: str = ""
@@ -167,6 +171,7 @@ class TaskState:
                 self.id, self.environment, self.prompt = event.id, event.environment, event.prompt
                 self.environment_path, self.repository = event.environment_path, event.repository
                 self.agent, self.branch, self.created_at = event.agent, event.branch, event.ts
+                self.asked_branch = event.branch
                 self.network_mode = event.network
                 self.attempt(event.attempts)
             case ev.TaskBase():

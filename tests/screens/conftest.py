@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.agents.listing import AgentEntry
 from engine.bench import Bench, EnvironmentEntry
 from engine.cache.decision import Explanation, Snapshot
 from engine.cache.key import Key
@@ -62,6 +63,13 @@ class RecordedBench(Bench):
         snapshot = Snapshot("sha256:aa", environment.id, environment.name, key, 0.0, "4f2c91e", 12.6, 1_214_000_000)
         reason = "nothing it depends on changed · age 4h12m"
         return Explanation("hit", reason, "d", (), 15120.0, 28110.0, snapshot)
+
+    def branches(self, environment: Environment) -> list[str]:
+        self.calls.append(("branches", environment.name))
+        return ["main", "dev/login", "dev/logout", "release-1"]
+
+    def agent_list(self) -> list[AgentEntry]:
+        return [AgentEntry("codex", True, "", None, "", False, ("not installed (fumehood agent install codex)",))]
 
     def open(self, environments: Iterable[Path]) -> Client:
         self.opened.append(list(environments))

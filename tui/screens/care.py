@@ -12,6 +12,7 @@ from engine.errors import EngineError
 from tui.live.feed import Feed
 from tui.live.keeping import CareNow, Keeping
 from tui.panes.cache import CachePane
+from tui.panes.environment import EnvironmentPane
 from tui.present import pacing
 from tui.screens.engine import EngineScreen
 from tui.screens.panes import PanesScreen
@@ -102,6 +103,20 @@ class CareScreen(PanesScreen):
             if again:
                 # A refresh or rebuild has ended: the snapshot is another one.
                 self.look_at_cache(entry)
+
+    def show_environment(self, number: int) -> None:
+        """Show an environment and look at its cache."""
+        self.entry_number = number % len(self.entries) if self.entries else 0
+        entry = self.entry
+        self.query_one(EnvironmentPane).show(entry, self.entry_number, len(self.entries))
+        cache = self.query_one(CachePane)
+        cache.show_kept(None)
+        if entry is not None and entry.environment is not None:
+            cache.looking()
+            self.look_at_cache(entry)
+        else:
+            cache.show(None)
+        self.refresh_bars()
 
     # Actions of the cache
 
