@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from engine.agents.listing import AgentEntry
     from engine.cache.decision import Explanation, Snapshot
     from engine.cache.effect import Effect
+    from engine.environment.first import FirstLook
     from engine.environment.model import Environment
     from engine.environment.problem import Problem
     from engine.environment.rewrite import Change
@@ -216,13 +217,18 @@ class Bench:
         trusted()
         return edited
 
-    def environment_init(self, folder: Path) -> Path:
-        """Write a first environment file that fits the project in `folder` (SPEC E3)."""
-        from engine.environment.init import initial
+    def first_look(self) -> FirstLook:
+        """What a first environment file of the project here would be (SPEC E3); nothing is written."""
+        from engine.environment.first import look
+
+        return look(self.cwd)
+
+    def environment_init(self, look: FirstLook) -> Path:
+        """Write the first environment file that was looked at; returns its path."""
         from engine.environment.model import FILE_NAME
 
-        path = folder / FILE_NAME
-        self.write_environment(path, initial(folder))
+        path = look.folder / FILE_NAME
+        self.write_environment(path, look.data)
         return path
 
     # Tasks

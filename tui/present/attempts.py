@@ -8,7 +8,7 @@ from rich.cells import cell_len
 
 from engine.tasks.model import AttemptState, CheckRun, TaskState
 from tui.present import words
-from tui.present.row import Row, Span, row
+from tui.present.row import Row, row
 from tui.present.text import one_line
 
 HEAD = ("", "STATUS", "FILES", "DIFF", "TESTS", "COMMANDS", "TIME", "TOKENS", "ANSWER")
@@ -35,27 +35,34 @@ def _tests(tests: Sequence[CheckRun]) -> str:
     if not tests:
         return "none ran"
     passed = sum(test.exit_code == 0 for test in tests)
-    return (
-        f"{words.DONE} {passed} passed" if passed == len(tests) else f"{words.FAILED} {passed} of {len(tests)} passed"
-    )
+    return f"{words.DONE if passed == len(tests) else words.FAILED} {passed} of {len(tests)}"
 
 
 _ROLES = {words.DONE: "ok", words.FAILED: "bad", words.RUNNING: "run", words.STOPPED: "warn"}
+# What a narrow table does without, first what says least; and the cells that the answers are to have.
+_DISPENSABLE, _ANSWER = ("COMMANDS", "FILES", "STATUS"), 24
 
 
-def rows(state: TaskState) -> tuple[Row, list[Row]]:
+def rows(state: TaskState, width: int) -> tuple[Row, list[Row]]:
     """The head of the table and a row for each attempt, in columns of the same width."""
     table = [HEAD, *(cells(state, attempt) for attempt in state.attempts)]
-    widths = [max(cell_len(line[column]) for line in table) for column in range(len(HEAD) - 1)]
-    head, *lines = [[f" {text}{' ' * (width - cell_len(text))} " for text, width in zip(line, widths, strict=False)]
-                    for line in table]  # fmt: skip
+    widths = [max(cell_len(line[column]) for line in table) + 2 for column in range(len(HEAD) - 1)]
+    kept = list(range(len(widths)))
+    for name in _DISPENSABLE:
+        if sum(widths[column] for column in kept) + _ANSWER > width:
+            kept.remove(HEAD.index(name))
     made = []
-    for line, attempt in zip(lines, state.attempts, strict=True):
-        spans: list[Span] = [(text, _ROLES.get(text.strip()[:1], "")) for text in line]
+    for line, attempt in zip(table[1:], state.attempts, strict=True):
+        spans = [(_padded(line[column], widths[column]), _ROLES.get(line[column][:1], "")) for column in kept]
         if attempt.number == state.picked:
-            spans[0] = (line[0], "accent strong")
+            spans[0] = (spans[0][0], "accent strong")
         made.append(row(*spans, (f" {one_line(attempt.answer, 200)}", "muted")))
-    return row(*((text, "muted") for text in head), (f" {HEAD[-1]}", "muted")), made
+    head = ((_padded(HEAD[column], widths[column]), "muted") for column in kept)
+    return row(*head, (f" {HEAD[-1]}", "muted")), made
+
+
+def _padded(text: str, width: int) -> str:
+    return f" {text}{' ' * (width - 1 - cell_len(text))}"
 
 
 def detail(attempt: AttemptState) -> list[Row]:

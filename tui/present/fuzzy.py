@@ -7,6 +7,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 Parts = list[tuple[int, int]]
+# What a word costs at least of which only the letters were found.
+_LETTERS = 1000
 
 
 def match(query: str, text: str) -> tuple[int, Parts] | None:
@@ -50,10 +52,15 @@ def _letters(word: str, text: str) -> tuple[int, Parts] | None:
         else:
             parts.append((at, at + 1))
     # Many pieces far from each other are what nobody meant.
-    return 1000 + 100 * len(parts) + (parts[-1][1] - parts[0][0]), parts
+    return _LETTERS + 100 * len(parts) + (parts[-1][1] - parts[0][0]), parts
 
 
 def ranked(query: str, items: Iterable[tuple[str, T]]) -> list[tuple[T, Parts]]:
-    """The items whose text fits, the best first, those that fit as well in their own order."""
+    """The items whose text fits, the best first, those that fit as well in their own order.
+
+    Where words are found as they are, those where only their letters are were not meant.
+    """
     found = [(fits[0], n, item, fits[1]) for n, (text, item) in enumerate(items) if (fits := match(query, text))]
-    return [(item, parts) for _, _, item, parts in sorted(found, key=lambda entry: entry[:2])]
+    found.sort(key=lambda entry: entry[:2])
+    best = found[0][0] if found else 0
+    return [(item, parts) for cost, _, item, parts in found if cost < _LETTERS or best >= _LETTERS]

@@ -46,13 +46,20 @@ class Attempts(ModalScreen[tuple[str, int] | None]):
 
     def on_mount(self) -> None:
         """On the attempt that is shown."""
-        head, rows = attempts.rows(self._state)
-        self.query_one("#attempts-head", Bar).show(head)
+        self._fill()
         table = self.query_one("#attempts-list", RowList)
-        table.show(rows)
         table.focus()
         table.move_to(self._first - 1)
         self._detail()
+
+    def on_resize(self) -> None:
+        """As many columns as there is room for."""
+        self.call_after_refresh(self._fill)
+
+    def _fill(self) -> None:
+        head, rows = attempts.rows(self._state, self.query_one(Bar).size.width or 80)
+        self.query_one(Bar).show(head)
+        self.query_one("#attempts-list", RowList).show(rows)
 
     @property
     def _number(self) -> int:

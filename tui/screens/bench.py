@@ -22,6 +22,7 @@ class BenchScreen(TasksScreen):
         self.wanted = task_id or ""
         self._pace = pacing.Pace()
         self._endings = notice.Endings()
+        self._offered = False
         self._patch_of: tuple[str, int, float, str] | None = None
 
     def on_mount(self) -> None:
@@ -100,6 +101,13 @@ class BenchScreen(TasksScreen):
         number = next((n for n, entry in enumerate(self.entries) if entry.path == path), 0)
         self.show_environment(number)
         self.attend()
+        if self.prompt_next and not self.why_not("new_task"):
+            self.prompt_next = False
+            self.action_new_task()
+        elif not self.entries and not event.fault and not self._offered and (self.bench.cwd / ".git").exists():
+            # Once: whoever leaves it is not asked again.
+            self._offered = True
+            self.action_init_environment()
 
     @on(EngineScreen.CacheSeen)
     def _cache_seen(self, event: EngineScreen.CacheSeen) -> None:

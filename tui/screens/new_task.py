@@ -74,8 +74,8 @@ class NewTask(ModalScreen[Draft]):
                 with Horizontal(classes="field"):
                     yield Static(content(name), classes="name")
                     yield choice
-            yield Static(content(("^s", "bold"), " start    ", *PromptArea.KEYS, ("tab", "bold"), " fields    ",
-                                 ("enter", "bold"), " list    ", ("esc", "bold"), " keep"), classes="keys")  # fmt: skip
+            keys = (("tab", "bold"), " fields   ", ("enter", "bold"), " list   ", ("esc", "bold"), " keep")
+            yield Static(content(("^s", "bold"), " start   ", *PromptArea.KEYS, *keys), classes="keys")
 
     def on_mount(self) -> None:
         """As the draft says."""

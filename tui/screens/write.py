@@ -39,7 +39,7 @@ class Writer(ModalScreen[str | None]):
                 yield Static(content("\n".join(self._quoted).replace("\t", "    ")), classes="muted quoted")
             yield PromptArea(self._text, self._earlier)
             more = PromptArea.KEYS if self._earlier else PromptArea.KEYS[2:]
-            keys = (("^s", "bold"), f" {self._verb}    ", *more, ("esc", "bold"), " leave")
+            keys = (("^s", "bold"), f" {self._verb}   ", *more, ("esc", "bold"), " leave")
             yield Static(content(*keys), classes="keys")
 
     def action_keep(self) -> None:

@@ -28,7 +28,7 @@ class PromptArea(TextArea):
         Binding("down", "later", "later prompt"),
         Binding("ctrl+e", "edit_outside", "$EDITOR"),
     ]
-    KEYS: ClassVar[tuple[str | tuple[str, str], ...]] = (("↑", "bold"), " earlier    ", ("^e", "bold"), " $EDITOR    ")
+    KEYS: ClassVar[tuple[str | tuple[str, str], ...]] = (("↑", "bold"), " earlier   ", ("^e", "bold"), " $EDITOR   ")
 
     def __init__(self, text: str, earlier: Sequence[str] = ()) -> None:
         super().__init__(text, id="prompt", tab_behavior="focus")
