@@ -28,13 +28,16 @@ class Results:
         """The file that holds the diff of an attempt; it is there once the attempt was collected."""
         return self._tasks.folder(reference) / "attempts" / str(attempt) / "diff.patch"
 
-    def diff(self, reference: str, attempt: int = 1, turn: int = 0) -> bytes:
+    def diff(self, reference: str, attempt: int = 0, turn: int = 0) -> bytes:
         """The diff of an attempt, as `git apply` takes it; of one of its turns alone when `turn` is given.
+
+        `attempt` is the one picked, or the first, unless given; so it is in all that follows here.
 
         Raises:
             UsageError: there is no such attempt or turn, or it has no result (yet).
         """
         state = self._tasks.get(reference)
+        attempt = attempt or state.chosen
         if turn:
             from engine.repository.diff import diff_bytes
 
@@ -47,15 +50,16 @@ class Results:
             hint = "wait for it: `fumehood logs -f`" if not state.finished else f"see `fumehood status {state.id}`"
             raise EngineError(f"task {state.id} has no diff: it is {state.status}", hint) from None
 
-    def stat(self, reference: str, attempt: int = 1, turn: int = 0) -> DiffStat:
+    def stat(self, reference: str, attempt: int = 0, turn: int = 0) -> DiffStat:
         """Which files an attempt changed, and by how much; `turn` as in `diff`."""
         from engine.repository.diff import stat as stat_of
 
         state = self._tasks.get(reference)
+        attempt = attempt or state.chosen
         self.diff(state.id, attempt)
         return stat_of(*self._span(state, attempt, turn))
 
-    def export(self, reference: str, path: Path, attempt: int = 1) -> str:
+    def export(self, reference: str, path: Path, attempt: int = 0) -> str:
         """Write the diff of an attempt to a new file; returns what happened in one line.
 
         Raises:
@@ -91,7 +95,7 @@ class Results:
 
         return comments.change(self._tasks.folder(reference), attempt, how)
 
-    def apply(self, reference: str, attempt: int = 1, *, preflight: bool = False) -> ApplyOutcome:
+    def apply(self, reference: str, attempt: int = 0, *, preflight: bool = False) -> ApplyOutcome:
         """Apply the diff of an attempt to the local checkout of its environment (SPEC T10).
 
         Raises:
@@ -103,6 +107,7 @@ class Results:
         from engine.tasks.journal import append_to
 
         state = self._tasks.get(reference)
+        attempt = attempt or state.chosen
         self.diff(state.id, attempt)
         environment = self._environments.load(state.environment_path)
         source = Source.of(environment)

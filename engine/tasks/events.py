@@ -274,6 +274,10 @@ class DiffReady(Event, frozen=True, kw_only=True, tag="diff"):
     commits: list[tuple[str, str]] = []
 
 
+class AttemptPicked(Event, frozen=True, kw_only=True, tag="attempt.picked"):
+    """The user preferred the attempt `run`: it is the one meant where none is named (SPEC T6)."""
+
+
 class Kept(Event, frozen=True, kw_only=True, tag="keeper"):
     """What the keeper did for an environment; `job` names the folder of a refresh or rebuild (SPEC C5)."""
 
@@ -314,5 +318,6 @@ AnyEvent = (
     | Error
     | RunFinished
     | DiffReady
+    | AttemptPicked
     | Kept
 )

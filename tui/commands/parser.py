@@ -23,6 +23,10 @@ _FOLLOW_UP_EXAMPLES = """examples:
   fumehood follow-up k3m9xq "now update the changelog"
   fumehood follow-up k3m9xq --attempt 2 --wait - < comments.md"""
 
+_RM_EXAMPLES = """examples:
+  fumehood rm k3m9xq p7dw2a
+  fumehood rm --undo k3m9xq"""
+
 _FORMATS = "codex, codex-scripts, codex-cloud, devcontainer, cursor, copilot, container-use"
 
 _IMPORT_EXAMPLES = """examples:
@@ -119,28 +123,41 @@ def _task_verbs(verbs: Verbs) -> None:
 
     verb = _verb(verbs, "diff", "tasks:diff", "print a task's diff", "examples:\n  fumehood diff k3m9xq | git apply")
     verb.add_argument("task", metavar="TASK")
-    verb.add_argument("--attempt", type=int, default=1, metavar="N", help="the diff of attempt N (default 1)")
+    _attempt_option(verb, "the diff of attempt N")
     verb.add_argument("--turn", type=int, default=0, metavar="N", help="what turn N alone changed (default: all turns)")
     verb.add_argument("--stat", action="store_true", help="only file names and numbers of lines")
 
     verb = _verb(verbs, "follow-up", "tasks:follow_up", "ask the agent of an ended task for more", _FOLLOW_UP_EXAMPLES)
     verb.add_argument("task", metavar="TASK")
     verb.add_argument("prompt", metavar="PROMPT", help="what the agent is to do now; - reads it from standard input")
-    verb.add_argument("--attempt", type=int, default=1, metavar="N", help="go on from attempt N (default 1)")
+    _attempt_option(verb, "go on from attempt N")
     verb.add_argument("--wait", action="store_true", help="show the log until the task has ended")
 
     verb = _verb(verbs, "collect", "tasks:collect", "bring out the files of an interrupted or cancelled task")
     verb.add_argument("task", metavar="TASK")
-    verb.add_argument("--attempt", type=int, default=1, metavar="N", help="the files of attempt N (default 1)")
+    _attempt_option(verb, "the files of attempt N")
     verb.add_argument("--wait", action="store_true", help="show the log until they are there")
 
     verb = _verb(verbs, "apply", "tasks:apply", "apply a task's diff to the local checkout")
     verb.add_argument("task", metavar="TASK")
-    verb.add_argument("--attempt", type=int, default=1, metavar="N")
+    _attempt_option(verb, "apply attempt N")
     verb.add_argument("--preflight", action="store_true", help="only say whether it would apply")
+
+    verb = _verb(verbs, "compare", "attempts:compare", "show the attempts of a task side by side")
+    verb.add_argument("task", metavar="TASK")
+
+    verb = _verb(verbs, "pick", "attempts:pick", "prefer one attempt of a task", "examples:\n  fumehood pick k3m9xq 2")
+    verb.add_argument("task", metavar="TASK")
+    verb.add_argument("attempt", type=int, metavar="N", help="what diff, apply and follow-up mean from now on")
 
     verb = _verb(verbs, "cancel", "tasks:cancel", "end a running task and its containers")
     verb.add_argument("task", metavar="TASK")
+
+    verb = _verb(verbs, "rm", "tasks:remove", "remove tasks that have ended", _RM_EXAMPLES)
+    verb.add_argument("tasks", nargs="+", metavar="TASK")
+    how = verb.add_mutually_exclusive_group()
+    how.add_argument("--undo", action="store_true", help="bring them back; possible for an hour")
+    how.add_argument("--for-good", action="store_true", help="so that they cannot be brought back")
 
     verb = _verb(verbs, "attach", "workbench:workbench", "open the workbench on a task")
     verb.add_argument("task", metavar="TASK")
@@ -248,6 +265,12 @@ def _machine_verbs(verbs: Verbs) -> None:
 def _env_option(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--env", default=None, metavar="NAME|PATH", help="the environment (default: the nearest fumehood.toml)"
+    )
+
+
+def _attempt_option(verb: argparse.ArgumentParser, text: str) -> None:
+    verb.add_argument(
+        "--attempt", type=int, default=0, metavar="N", help=f"{text} (default: the one picked, else the first)"
     )
 
 

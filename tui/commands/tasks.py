@@ -126,7 +126,8 @@ def _print_status(state: TaskState) -> None:
     for attempt in state.attempts:
         diff = attempt.diff
         size = f"{diff.files_changed} files +{diff.lines_added} −{diff.lines_removed}"
-        say(f"  attempt {attempt.number}    {attempt.status} · {attempt.commands} commands · {size}")
+        picked = " · picked" if attempt.number == state.picked else ""
+        say(f"  attempt {attempt.number}    {attempt.status} · {attempt.commands} commands · {size}{picked}")
     if state.error:
         code = f" (exit code {state.error.exit_code})" if state.error.exit_code is not None else ""
         say(f"  error        {state.error.phase}: {state.error.message}{code}")
@@ -166,7 +167,7 @@ def list_(options: argparse.Namespace) -> int:
 def _row(state: TaskState) -> tuple[str, ...]:
     from engine.durations import words
 
-    diff = state.attempts[0].diff if state.attempts else None
+    diff = state.attempts[state.chosen - 1].diff if state.attempts else None
     size = f"+{diff.lines_added} −{diff.lines_removed}" if diff and diff.files_changed else ""
     glyph = _GLYPHS.get(state.status, "○")
     prompt = state.prompt.splitlines()[0][:60]
@@ -240,6 +241,20 @@ def apply(options: argparse.Namespace) -> int:
     else:
         say(outcome.message)
     return 0 if outcome.status == "success" else 1
+
+
+def remove(options: argparse.Namespace) -> int:
+    """Remove tasks, or bring them back; stops at the first that cannot be."""
+    bench = Bench()
+    for task in options.tasks:
+        done = bench.tasks.bring_back(task) if options.undo else bench.tasks.remove(task, for_good=options.for_good)
+        if options.json:
+            print_json({"v": 1, "id": done, "removed": not options.undo})
+        elif options.undo:
+            say(f"{done} is back")
+        else:
+            say(f"{done} removed" + ("" if options.for_good else f"; for an hour: fumehood rm --undo {done}"))
+    return 0
 
 
 def cancel(options: argparse.Namespace) -> int:
