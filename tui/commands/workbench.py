@@ -11,5 +11,5 @@ from tui.start import open_workbench
 def workbench(options: argparse.Namespace) -> int:
     """Open the screen; on a task when one is named."""
     bench = Bench()
-    task = bench.folder(options.task).name if options.task else None
+    task = bench.tasks.folder(options.task).name if options.task else None
     return open_workbench(bench, task, watch=not options.no_watch, low_bandwidth=options.low_bandwidth)
