@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from engine.errors import EngineError, EnvironmentInvalid, UsageError
+from engine.publish.desk import Publishing
 from engine.state import Lock, tasks_dir, write_atomic
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ class Bench:
 
     def __init__(self, cwd: Path | None = None) -> None:
         self.cwd = cwd or Path.cwd()
+        self.publishing = Publishing(self.cwd, state=self.task, folder=self.folder, load=self.environment)
 
     # Environments
 

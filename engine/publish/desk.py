@@ -1,0 +1,130 @@
+"""Where results are handed over: what the front desk offers of it (SPEC T10)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.errors import EngineError, UsageError
+from engine.publish.wish import Publication
+
+if TYPE_CHECKING:
+    from engine.environment.model import Environment
+    from engine.publish.publication import Outcome
+    from engine.publish.wish import Publishable
+    from engine.tasks.model import TaskState
+
+
+class Publishing:
+    """Branches, pull requests and bundles of the results of tasks.
+
+    Args:
+        cwd: what relative paths are taken from.
+        state, folder: of the task with an id or the beginning of one.
+        load: the environment of a file.
+    """
+
+    def __init__(
+        self,
+        cwd: Path,
+        *,
+        state: Callable[[str], TaskState],
+        folder: Callable[[str], Path],
+        load: Callable[[str], Environment],
+    ) -> None:
+        self.cwd, self._state, self._folder, self._load = cwd, state, folder, load
+
+    def plan(self, reference: str, wanted: Publication, attempt: int = 1) -> Publication:
+        """What would be published, with every default filled in that is known without asking the remote.
+
+        Raises:
+            EngineError: there is no result, or no remote.
+        """
+        from engine.publish.publication import filled
+
+        return filled(self._publishable(reference, attempt), wanted)
+
+    def push(self, reference: str, wanted: Publication, attempt: int = 1) -> Outcome:
+        """Push a result as a branch; see `engine.publish.publication.push`."""
+        from engine.publish.publication import push
+
+        with self._publishing(reference, attempt) as (result, folder):
+            return _noted(folder, push(result, wanted))
+
+    def pull_request(self, reference: str, wanted: Publication, attempt: int = 1) -> Outcome:
+        """Push a result and open or update its request; see `engine.publish.publication.pull_request`."""
+        from engine.publish.publication import pull_request
+
+        with self._publishing(reference, attempt) as (result, folder):
+            return _noted(folder, pull_request(result, wanted))
+
+    def ref(self, reference: str, attempt: int = 1) -> tuple[Path, str]:
+        """The repository and the ref from which `git fetch` takes a result, with the agent's own commits."""
+        result = self._publishable(reference, attempt)
+        return result.git_dir, f"refs/tasks/{result.state.id}/{result.attempt}"
+
+    def bundle(self, reference: str, path: Path, attempt: int = 1) -> str:
+        """Write a result, with the agent's own commits, as a bundle to a new file; returns what to do with it.
+
+        Raises:
+            UsageError: there is something at `path`; EngineError: it holds a known secret, or cannot be written.
+        """
+        from dataclasses import replace
+
+        from engine.publish.check import refuse_secrets
+        from engine.repository import push as git
+
+        result = self._publishable(reference, attempt)
+        refuse_secrets(result, replace(Publication(), commits=True, allow_likely_secrets=True), result.sha)
+        _, ref = self.ref(reference, attempt)
+        try:
+            git.bundle(result.git_dir, result.state.base_sha, ref, self.cwd / path.expanduser())
+        except FileExistsError:
+            raise UsageError(f"{path} is there already", "give another name, or remove it") from None
+        except OSError as error:
+            raise EngineError(f"cannot write {path}: {error.strerror}", "give another name") from error
+        return f"git fetch {path} {ref}"
+
+    def _publishable(self, reference: str, attempt: int) -> Publishable:
+        from engine.publish.wish import Publishable
+        from engine.repository.mirror import Mirror
+        from engine.repository.out import Results
+        from engine.repository.source import Source
+        from engine.tasks.secrets import secret_values
+
+        state = self._state(reference)
+        if not 1 <= attempt <= len(state.attempts):
+            raise UsageError(f"task {state.id} has no attempt {attempt}", f"it has 1 to {len(state.attempts)}")
+        found = state.attempts[attempt - 1]
+        if not state.finished:
+            raise UsageError(f"task {state.id} still works", f"wait for it: fumehood logs -f {state.id}")
+        if not found.result_sha:
+            hint = f"see `fumehood status {state.id}`"
+            raise EngineError(f"attempt {attempt} of task {state.id} has no result to publish", hint)
+        environment = self._load(state.environment_path)
+        source = Source.of(environment)
+        git_dir = Results(Mirror(source)).git_dir
+        values = secret_values(environment)
+        return Publishable(state, attempt, git_dir, source, values, found.result_sha, found.collected_at, self.cwd)
+
+    @contextmanager
+    def _publishing(self, reference: str, attempt: int) -> Iterator[tuple[Publishable, Path]]:
+        """The result, while nobody else publishes one of its task."""
+        from engine.state import locked
+
+        folder = self._folder(reference)
+        with locked(folder / "publish.lock"):
+            yield self._publishable(reference, attempt), folder
+
+
+def _noted(folder: Path, outcome: Outcome) -> Outcome:
+    """Write it down, when it is news."""
+    if outcome.news:
+        from engine.tasks.journal import Journal
+
+        journal = Journal(folder)
+        journal.append(outcome.event)
+        journal.close()
+    return outcome
