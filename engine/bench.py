@@ -480,8 +480,10 @@ class Bench:
         git_dir = Results(Mirror(Source.of(self.environment(state.environment_path)))).git_dir
         return git_dir, before[-1] if before else state.base_sha, results[turn or max(results)]
 
-    def apply(self, reference: str, attempt: int = 1, *, preflight: bool = False) -> ApplyOutcome:
+    def apply(self, reference: str, attempt: int = 1, *, preflight: bool = False, force: bool = False) -> ApplyOutcome:
         """Apply the diff of an attempt to the local checkout of its environment (SPEC T10).
+
+        With `force`, also to files that hold uncommitted work.
 
         Raises:
             EngineError: the repository is not a local checkout, or there is no diff.
@@ -498,7 +500,7 @@ class Bench:
         if source.kind != "local":
             raise EngineError(f"{source.url} is not a local checkout", f"pipe it: fumehood diff {state.id} | git apply")
         self._refuse_secrets(environment, state.id, attempt)
-        outcome = apply(self.patch(state.id, attempt), Path(source.url), preflight=preflight)
+        outcome = apply(self.patch(state.id, attempt), Path(source.url), preflight=preflight, force=force)
         if outcome.applied and state.status == "ready":
             journal = Journal(self.folder(state.id))
             journal.append(ev.TaskStatus(status="applied"))
@@ -507,13 +509,11 @@ class Bench:
 
     def _refuse_secrets(self, environment: Environment, task: str, attempt: int) -> None:
         """A diff that holds the value of a secret is not published (SPEC S4)."""
+        from engine.publish.check import refuse
         from engine.secrets.diff_scan import scan_diff
         from engine.tasks.secrets import secret_values
 
-        found = [f for f in scan_diff(self.diff(task, attempt), secret_values(environment)) if f.known]
-        if found:
-            listed = ", ".join(f"{f.path} line {f.line} ({f.what})" for f in found[:5])
-            raise EngineError(f"the diff holds secrets: {listed}", f"look at it: fumehood diff {task}")
+        refuse(scan_diff(self.diff(task, attempt), secret_values(environment)), task, likely_too=False)
 
     # Cache
 

@@ -66,11 +66,12 @@ class Publishing:
         return result.git_dir, f"refs/tasks/{result.state.id}/{result.attempt}"
 
     def bundle(self, reference: str, path: Path, attempt: int = 1) -> str:
-        """Write a result, with the agent's own commits, as a bundle to a new file; returns what to do with it.
+        """Write a result, with the agent's own commits, as a bundle to a new file; returns the command that takes it.
 
         Raises:
             UsageError: there is something at `path`; EngineError: it holds a known secret, or cannot be written.
         """
+        import shlex
         from dataclasses import replace
 
         from engine.publish.check import refuse_secrets
@@ -85,7 +86,7 @@ class Publishing:
             raise UsageError(f"{path} is there already", "give another name, or remove it") from None
         except OSError as error:
             raise EngineError(f"cannot write {path}: {error.strerror}", "give another name") from error
-        return f"git fetch {path} {ref}"
+        return shlex.join(("git", "fetch", str(path), ref))
 
     def _publishable(self, reference: str, attempt: int) -> Publishable:
         from engine.publish.wish import Publishable

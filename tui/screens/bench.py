@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shlex
-import shutil
-import subprocess
 from typing import TYPE_CHECKING, cast
 
 from textual import on
 
 from engine.bench import Bench
 from engine.errors import EngineError
+from tui.editor import edit
 from tui.panes.cache import CachePane
 from tui.panes.environment import EnvironmentPane
 from tui.present import pacing, task, words
@@ -210,13 +207,11 @@ class BenchScreen(ReviewScreen):
             return
         path = self.entry.path
         edited = self.bench.editing(path)
-        editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or shutil.which("nano") or "vi"
         try:
             with self.app.suspend():
-                subprocess.run([*shlex.split(editor), str(path)], check=False)
-        except (OSError, ValueError) as error:
-            fault = EngineError(f"the editor {editor!r} does not start: {error}", "set EDITOR to one that does")
-            self.tell_fault(fault)
+                edit(path)
+        except EngineError as error:
+            self.tell_fault(error)
         edited()
         self.read_environments()
 
