@@ -89,7 +89,7 @@ def export(options: argparse.Namespace) -> int:
     """Hand a result over as a file, or say where git can fetch it."""
     bench = Bench()
     if options.patch:
-        said = bench.export(options.task, Path(options.patch), options.attempt)
+        said = bench.results.export(options.task, Path(options.patch), options.attempt)
         told: dict[str, object] = {"patch": options.patch}
     elif options.bundle:
         said = bench.publishing.bundle(options.task, Path(options.bundle), options.attempt)

@@ -72,19 +72,19 @@ def test_a_request_is_opened(forge: ForgeServer, made: Made) -> None:
         "main",
     )
     assert BRANCH in made.branches()
-    [event] = made.bench.task("abc234").published
+    [event] = made.bench.tasks.get("abc234").published
     assert (event.url, event.number, event.forge) == (outcome.event.url, 12, forge.kind)
 
 
 def test_twice_is_one_request(forge: ForgeServer, made: Made) -> None:
     made.task(edit)
     made.bench.publishing.pull_request("abc234", Publication())
-    events = made.bench.task("abc234").last_seq
+    events = made.bench.tasks.get("abc234").last_seq
     again = made.bench.publishing.pull_request("abc234", Publication())
     assert again.message.startswith(f"nothing new for {NAME[forge.kind]}")
     assert len(forge.open) == 1
     assert not [line for line in forge.asked if line.startswith(("PATCH", "PUT"))]
-    assert made.bench.task("abc234").last_seq == events
+    assert made.bench.tasks.get("abc234").last_seq == events
 
 
 def test_what_is_given_is_changed_and_what_people_wrote_stays(forge: ForgeServer, made: Made) -> None:
@@ -96,7 +96,7 @@ def test_what_is_given_is_changed_and_what_people_wrote_stays(forge: ForgeServer
     [one] = forge.open
     assert (one["title"], base(one)) == ("Other", "next")
     one["description" if forge.kind == "gitlab" else "body"] = "a reviewer's words"
-    made.journal(made.bench.task("abc234").attempts[0].result_sha, "abc234", "Another.\n\nNew answer.", 1)
+    made.journal(made.bench.tasks.get("abc234").attempts[0].result_sha, "abc234", "Another.\n\nNew answer.", 1)
     made.bench.publishing.pull_request("abc234", Publication())
     assert body(forge.open[0]) == "a reviewer's words"
     made.bench.publishing.pull_request("abc234", Publication(body="mine"))
@@ -108,7 +108,7 @@ def test_a_new_answer_replaces_the_old_one(forge: ForgeServer, made: Made) -> No
     made.task(edit)
     made.bench.publishing.pull_request("abc234", Publication())
     forge.open[0]["description" if forge.kind == "gitlab" else "body"] += "\r\n"  # as forges do
-    made.journal(made.bench.task("abc234").attempts[0].result_sha, "abc234", "Another.\n\nNew answer.", 1)
+    made.journal(made.bench.tasks.get("abc234").attempts[0].result_sha, "abc234", "Another.\n\nNew answer.", 1)
     made.bench.publishing.pull_request("abc234", Publication())
     assert body(forge.open[0]) == "New answer."
     assert forge.open[0]["title"] == "The sum was off by one"
@@ -170,7 +170,7 @@ def test_a_refused_token_is_in_no_message(forge: ForgeServer, made: Made, monkey
     assert wrong not in str(refused.value)
     assert "***" in str(refused.value)
     assert VARIABLE[forge.kind] in refused.value.hint
-    state = made.bench.folder("abc234")
+    state = made.bench.tasks.folder("abc234")
     assert all(wrong.encode() not in path.read_bytes() for path in state.rglob("*") if path.is_file())
 
 

@@ -36,7 +36,7 @@ def test_one_commit_by_the_user_on_the_base(made: Made) -> None:
     who, committer, at, subject, body = log(made, USUAL)[0].split("|")
     assert (who, committer, subject) == ("Test <test@example.invalid>", "Test", "The sum was off by one")
     assert body == "It starts at zero now, and all tests pass."
-    assert int(at) == int(made.bench.task(task).attempts[0].collected_at)
+    assert int(at) == int(made.bench.tasks.get(task).attempts[0].collected_at)
     assert git("rev-parse", f"{USUAL}^", cwd=made.origin) == made.base
     assert git("show", f"{USUAL}:a.txt", cwd=made.origin) == "0\n1\n2\n3"
 
@@ -44,10 +44,10 @@ def test_one_commit_by_the_user_on_the_base(made: Made) -> None:
 def test_twice_is_one_update(made: Made) -> None:
     task = made.task(edit)
     made.bench.publishing.push(task, Publication())
-    before = made.branches(), made.bench.task(task).last_seq
+    before = made.branches(), made.bench.tasks.get(task).last_seq
     again = made.bench.publishing.push(task, Publication())
     assert "is there already" in again.message
-    assert (made.branches(), made.bench.task(task).last_seq) == before
+    assert (made.branches(), made.bench.tasks.get(task).last_seq) == before
 
 
 def test_a_new_text_replaces_what_this_task_pushed(made: Made) -> None:
@@ -55,7 +55,7 @@ def test_a_new_text_replaces_what_this_task_pushed(made: Made) -> None:
     made.bench.publishing.push(task, Publication())
     made.bench.publishing.push(task, Publication(title="Start at zero", body="Why not."))
     assert log(made, USUAL, "%s|%b") == ["Start at zero|Why not."]
-    assert [(event.branch, event.run) for event in made.bench.task(task).published] == [(USUAL, 1)]
+    assert [(event.branch, event.run) for event in made.bench.tasks.get(task).published] == [(USUAL, 1)]
 
 
 def test_commits_of_others_are_not_replaced_unless_told(made: Made) -> None:
@@ -210,7 +210,7 @@ def test_what_the_remote_says_is_told(made: Made) -> None:
     hook.chmod(0o755)
     with pytest.raises(RepositoryError, match=r"cannot push .*branches are \[31mclosed"):
         made.bench.publishing.push("abc234", Publication())
-    assert made.bench.task("abc234").published == []
+    assert made.bench.tasks.get("abc234").published == []
 
 
 def test_a_task_without_result_or_change(made: Made) -> None:
@@ -240,13 +240,13 @@ def test_nothing_of_the_host_runs_that_an_agent_could_have_written(
     for name in ("core.fsmonitor", "credential.helper", "core.sshCommand", "filter.evil.clean", "diff.external"):
         git("config", name, f"!touch {mark}", cwd=agent)
     # The user applied the result and stands in it, with a PATH that looks there first.
-    assert made.bench.apply("abc234").applied
+    assert made.bench.results.apply("abc234").applied
     assert (made.checkout / "git").stat().st_mode & stat.S_IXUSR
     monkeypatch.chdir(made.checkout)
     monkeypatch.setenv("PATH", f".:{os.environ['PATH']}:")
     made.bench.publishing.push("abc234", Publication())
     made.bench.publishing.push("abc234", Publication(commits=True, branch="commits"))
-    made.bench.diff_stat("abc234")
+    made.bench.results.stat("abc234")
     assert set(made.branches()) == {"main", USUAL, "commits"}
     assert not mark.exists()
 
@@ -282,7 +282,7 @@ SECRET = "tok-ABCDEFGH-12345678"
 @pytest.fixture
 def keeping(tmp_path: Path) -> Made:
     found = Made(tmp_path, more="[secrets]\nTOK = {}\n")
-    found.bench.secret_set(found.bench.environment(), "TOK", SECRET.encode())
+    found.bench.secrets.set(found.bench.environments.load(), "TOK", SECRET.encode())
     return found
 
 

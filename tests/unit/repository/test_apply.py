@@ -8,7 +8,7 @@ import pytest
 
 from engine.errors import RepositoryError
 from engine.repository import diff
-from engine.repository.publish import apply
+from engine.repository.apply import apply
 from tests.unit.repository.repositories import commit, git, make
 
 

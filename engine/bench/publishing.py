@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,30 +11,17 @@ from engine.errors import EngineError, UsageError
 from engine.publish.wish import Publication
 
 if TYPE_CHECKING:
-    from engine.environment.model import Environment
+    from engine.bench.environments import Environments
+    from engine.bench.tasks import Tasks
     from engine.publish.publication import Outcome
     from engine.publish.wish import Publishable
-    from engine.tasks.model import TaskState
 
 
 class Publishing:
-    """Branches, pull requests and bundles of the results of tasks.
+    """Branches, pull requests and bundles of the results of tasks; relative paths are those of the folder `cwd`."""
 
-    Args:
-        cwd: what relative paths are taken from.
-        state, folder: of the task with an id or the beginning of one.
-        load: the environment of a file.
-    """
-
-    def __init__(
-        self,
-        cwd: Path,
-        *,
-        state: Callable[[str], TaskState],
-        folder: Callable[[str], Path],
-        load: Callable[[str], Environment],
-    ) -> None:
-        self.cwd, self._state, self._folder, self._load = cwd, state, folder, load
+    def __init__(self, cwd: Path, environments: Environments, tasks: Tasks) -> None:
+        self.cwd, self._environments, self._tasks = cwd, environments, tasks
 
     def plan(self, reference: str, wanted: Publication, attempt: int = 1) -> Publication:
         """What would be published, with every default filled in that is known without asking the remote.
@@ -95,7 +82,7 @@ class Publishing:
         from engine.repository.source import Source
         from engine.tasks.secrets import secret_values
 
-        state = self._state(reference)
+        state = self._tasks.get(reference)
         if not 1 <= attempt <= len(state.attempts):
             raise UsageError(f"task {state.id} has no attempt {attempt}", f"it has 1 to {len(state.attempts)}")
         found = state.attempts[attempt - 1]
@@ -104,7 +91,7 @@ class Publishing:
         if not found.result_sha:
             hint = f"see `fumehood status {state.id}`"
             raise EngineError(f"attempt {attempt} of task {state.id} has no result to publish", hint)
-        environment = self._load(state.environment_path)
+        environment = self._environments.load(state.environment_path)
         source = Source.of(environment)
         git_dir = Results(Mirror(source)).git_dir
         values = secret_values(environment)
@@ -115,7 +102,7 @@ class Publishing:
         """The result, while nobody else publishes one of its task."""
         from engine.state import locked
 
-        folder = self._folder(reference)
+        folder = self._tasks.folder(reference)
         with locked(folder / "publish.lock"):
             yield self._publishable(reference, attempt), folder
 
