@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from engine.repository.source import Source
-from engine.secrets.secret import Secret
-from engine.tasks.model import TaskState
+if TYPE_CHECKING:
+    from engine.repository.source import Source
+    from engine.secrets.secret import Secret
+    from engine.tasks.model import TaskState
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,11 @@ class Publication:
     force_with_lease: bool = False
     allow_default_branch: bool = False
     allow_likely_secrets: bool = False
+
+    def confirmed(self, option: str) -> Publication:
+        """The same, with the option that an `Unconfirmed` error names."""
+        changes: dict[str, Any] = {option: True}
+        return replace(self, **changes)
 
 
 @dataclass(frozen=True, slots=True)

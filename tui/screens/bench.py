@@ -11,16 +11,16 @@ from engine.errors import EngineError
 from tui.editor import edit
 from tui.panes.cache import CachePane
 from tui.panes.environment import EnvironmentPane
-from tui.present import pacing, task, words
+from tui.present import pacing, task
 from tui.screens.engine import EngineScreen
-from tui.screens.review import ReviewScreen
+from tui.screens.handover import HandOverScreen
 from tui.widgets.line_view import LineView
 
 if TYPE_CHECKING:
     from tui.app import Workbench
 
 
-class BenchScreen(ReviewScreen):
+class BenchScreen(HandOverScreen):
     """Everything of one bench; what it shows of tasks is read from their journals alone."""
 
     def __init__(self, bench: Bench, task_id: str | None = None, *, watch: bool = True) -> None:
@@ -271,18 +271,6 @@ class BenchScreen(ReviewScreen):
         environment = entry.environment
         self.ask(f"Reset the cache of {entry.name}?", "The next task runs setup again. Running tasks are not touched.",
                   "reset", lambda: self.do(lambda: self.bench.cache.reset(environment), ""))  # fmt: skip
-
-    def action_apply(self) -> None:
-        """Apply the diff to the checkout, once the user has said so twice."""
-        state, feed = self.state, self.log_pane.feed
-        if state is None or feed is None or state.status != "ready":
-            self.tell("The open task has no result to apply.")
-            return
-        attempt = feed.attempt
-        size = state.attempt(attempt).diff
-        what = f"{words.count(size.files_changed, 'file')} +{size.lines_added} −{size.lines_removed}"
-        self.ask(f"Apply {what} to your checkout?", f"Into {state.repository}; nothing is committed.", "apply",
-                  lambda: self.do(lambda: self.bench.results.apply(state.id, attempt), ""))  # fmt: skip
 
     @on(EngineScreen.Done)
     def _done(self, event: EngineScreen.Done) -> None:
