@@ -65,6 +65,8 @@ _HINTS = (
     ("mismatched algorithms", "git here is too old for that repository's object format"),
     ("No space left on device", "free some disk space"),
 )
+# What git says of a connection that ended; why, ssh said in the line before.
+_CONNECTION = "fatal: Could not read from remote repository."
 # What of the caller's GIT_* variables still counts when a source is read: how to connect, which configuration.
 _KEPT = re.compile(r"GIT_(SSH|SSL|HTTP|PROXY|CURL|CONFIG)(_|$)")
 
@@ -88,6 +90,8 @@ def reason(err: bytes) -> str:
     text = re.sub(r"://[^/@\s]+@", "://", err.decode(errors="replace"))
     lines = ["".join(c for c in line if c.isprintable()).strip() for line in text.splitlines()]
     lines = [line for line in lines if line]
+    if _CONNECTION in lines[1:]:
+        return lines[lines.index(_CONNECTION) - 1][:500]
     for prefix in ("fatal: ", "error: "):
         found = [line.removeprefix(prefix) for line in lines if line.startswith(prefix)]
         if found:

@@ -235,7 +235,7 @@ def diff(options: argparse.Namespace) -> int:
 
 def _show_patch(patch: bytes) -> int:
     """A patch for people: cleaned, as a terminal would obey what is in it, and no more of it than one reads."""
-    lines = patch.split(b"\n")
+    lines = patch.removesuffix(b"\n").split(b"\n") if patch else []
     for line in lines[:_LINES_SHOWN]:
         say(line[:_WIDTH_SHOWN].decode("utf-8", "backslashreplace"))
     if len(lines) > _LINES_SHOWN:
