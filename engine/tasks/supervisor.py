@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from engine.crash import no_core_files
 from engine.errors import Cancelled, ContainerError, DockerUnavailable, EngineError, Lost, PhaseFailed
 from engine.state import Lock
 from engine.tasks import events as ev
-from engine.tasks import turns
+from engine.tasks import queue, turns
 from engine.tasks.journal import Journal
 from engine.tasks.recorder import Recorder
 from engine.tasks.spec import LOCK, TaskSpec, load
@@ -47,7 +48,6 @@ def supervise(folder: Path, environment: Environment | None = None) -> None:
     stop = Stop(folder, tick=recorder.flush, force=partial(_settle, folder))
     try:
         turn, base_sha = _turn_now(folder, spec)
-        recorder.emit(ev.TaskStatus(status="in_progress"))
         status, reason = _run(spec, turn, base_sha, environment, recorder, stop)
     except Exception as error:
         told = traceback.format_exc()
@@ -87,8 +87,10 @@ def _run(
 
     clean_up: list[Callable[[], object]] = []
     try:
-        work = _work_of(spec, turn, base_sha, environment, recorder, stop)
-        completed, reason = _run_turn(work, spec, turn, clean_up)
+        with _place(spec, turn, recorder, stop):
+            recorder.emit(ev.TaskStatus(status="in_progress"))
+            work = _work_of(spec, turn, base_sha, environment, recorder, stop)
+            completed, reason = _run_turn(work, spec, turn, clean_up)
         return ("ready", "") if completed else ("error", reason)
     except Cancelled:
         return stop.status, stop.reason
@@ -107,6 +109,22 @@ def _run(
             step()
         _settle(spec.folder)
         _give_up_old_containers()
+
+
+def _place(spec: TaskSpec, turn: Turn, recorder: Recorder, stop: Stop) -> AbstractContextManager[None]:
+    """Room for the attempts of a turn among all that work on this machine; what it waits for is told as it changes."""
+    told: list[int] = []
+
+    def waiting(before: int, most: int) -> None:
+        stop.check()
+        if told[-1:] != [before]:
+            told.append(before)
+            first = f"{before} before it, " if before else ""
+            text = f"waiting for a place: {first}at most {most} at once ({queue.VARIABLE})"
+            recorder.emit(ev.Notice(level="info", text=text))
+
+    asked_at = time.time() if turn.attempt else spec.created_at
+    return queue.places(spec.id, 1 if turn.attempt else spec.attempts, asked_at, waiting)
 
 
 def _work_of(
