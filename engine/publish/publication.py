@@ -110,7 +110,9 @@ def _pushed(result: Publishable, whole: Publication) -> Outcome:
         sha = result.sha
     else:
         message = text.message(whole.title, whole.body or "")
-        sha = git.one_commit(result.git_dir, base, result.sha, message, git.author(result.source), result.collected_at)
+        sha = git.one_commit(
+            result.git_dir, base, result.sha, message, git.author(result.checkout), result.collected_at
+        )
     refuse_secrets(result, whole, sha)
     seen = git.look(result.git_dir, whole.remote, [whole.branch])
     there = seen.branches.get(whole.branch, "")

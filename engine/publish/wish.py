@@ -65,3 +65,8 @@ class Publishable:
     sha: str
     collected_at: float
     cwd: Path
+
+    @property
+    def checkout(self) -> Path | None:
+        """The user's checkout; None when the source is a remote."""
+        return Path(self.source.url) if self.source.kind == "local" else None

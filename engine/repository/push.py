@@ -66,15 +66,15 @@ def address(git_dir: Path, url: str) -> str:
     return done.out.decode(errors="surrogateescape").removesuffix("\n") if done.exit_code == 0 else url
 
 
-def author(source: Source) -> Identity:
+def author(checkout: Path | None) -> Identity:
     """The user's name and address, as the checkout or the user's configuration says.
 
     Raises:
         RepositoryError: neither does; git's guesses are not taken.
     """
     said = {name: value for name, value in os.environ.items() if re.fullmatch(r"GIT_AUTHOR_(NAME|EMAIL)", name)}
-    place = Path(source.url) if source.kind == "local" else Path("/")
-    done = hostgit.run("-c", "user.useConfigOnly=true", "var", "GIT_AUTHOR_IDENT", cwd=place, user=True, variables=said)
+    arguments = ("-c", "user.useConfigOnly=true", "var", "GIT_AUTHOR_IDENT")
+    done = hostgit.run(*arguments, cwd=checkout or Path("/"), user=True, variables=said)
     found = _IDENTITY.fullmatch(done.out.decode(errors="surrogateescape").strip())
     if found is None:
         raise RepositoryError("git does not know your name and address for the commit", _NO_IDENTITY)

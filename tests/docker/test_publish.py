@@ -89,3 +89,25 @@ git -c filter.lfs.clean= add -A . ; git commit -qm mine; git rev-parse HEAD^{tre
     assert done.returncode == 0, done.stderr
     assert lab.git(bare, "rev-parse", "result^{tree}").strip() == tree
     assert lab.git(bare, "log", "-1", "--format=%an", "result") == "Test\n"
+
+
+ODD = r"""
+mkfifo pipe; ln README hard; cp README suid; chmod 4755 suid; ln -s /etc etc; mkdir d; ln -s ../../../etc/passwd d/up
+printf 'x\n' > "$(printf 'a\nb\033]0;title\007')"
+"""
+
+
+def test_only_files_and_links_come_out_and_nothing_lands_outside(lab: Lab) -> None:
+    """SECURITY-CASES G06: devices cannot be made, pipes stay, setuid is lost, names are shown escaped."""
+    project = lab.project("odd", environment(command=ODD))
+    state = lab.task(project)
+    shown = lab.run("diff", state["id"], "--stat").stdout
+    assert "\x1b" not in shown
+    assert len(shown.splitlines()) == 6
+    applied = lab.run("apply", state["id"])
+    assert applied.returncode == 0, applied.stdout
+    assert not (project / "pipe").exists()
+    assert (project / "suid").stat().st_mode & 0o7777 == (project / "hard").stat().st_mode & 0o7777 | 0o111
+    assert (project / "hard").stat().st_nlink == 1
+    assert (project / "etc").is_symlink()
+    assert lab.run("export", state["id"], "--bundle", "odd.bundle", cwd=project).returncode == 0

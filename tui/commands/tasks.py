@@ -267,8 +267,10 @@ def apply(options: argparse.Namespace) -> int:
 
 
 def _list(what: str, paths: Sequence[str]) -> None:
+    from tui.present.text import one_name
+
     for path in paths[:_PATHS_SHOWN]:
-        say(f"  {what}: {path}")
+        say(f"  {what}: {one_name(path)}")
     if len(paths) > _PATHS_SHOWN:
         say(f"  {what}: {_PATHS_SHOWN} of {len(paths)} files shown; --json has them all")
 
