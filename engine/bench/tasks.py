@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.errors import UsageError
+from engine.errors import EngineError, UsageError
 from engine.state import tasks_dir, write_atomic
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Tasks:
         from engine.containers.endpoint import connect
         from engine.environment.trust import require
         from engine.tasks import events as ev
-        from engine.tasks.journal import Journal
+        from engine.tasks.journal import append_to
         from engine.tasks.spec import TaskSpec, new_id
 
         require(environment)
@@ -67,22 +67,18 @@ class Tasks:
             raise UsageError("the prompt is empty", 'say what to do: fumehood exec "fix the failing test"')
         spec = TaskSpec(new_id(), str(environment.path), prompt, agent, branch, attempts, time.time())
         spec.save()
-        journal = Journal(spec.folder)
-        journal.append(
-            ev.TaskCreated(
-                id=spec.id,
-                environment=environment.name,
-                environment_path=str(environment.path),
-                repository=environment.repository.url,
-                prompt=prompt,
-                agent=agent,
-                branch=branch,
-                attempts=attempts,
-                network=environment.network.agent,
-            )
+        created = ev.TaskCreated(
+            id=spec.id,
+            environment=environment.name,
+            environment_path=str(environment.path),
+            repository=environment.repository.url,
+            prompt=prompt,
+            agent=agent,
+            branch=branch,
+            attempts=attempts,
+            network=environment.network.agent,
         )
-        journal.append(ev.TaskStatus(status="pending"))
-        journal.close()
+        append_to(spec.folder, created, ev.TaskStatus(status="pending"))
         _detach(spec.folder, environment, fork=fork)
         return spec.id
 
@@ -114,7 +110,7 @@ class Tasks:
         from engine.containers.endpoint import connect
         from engine.environment.trust import require
         from engine.tasks import events as ev
-        from engine.tasks.journal import Journal
+        from engine.tasks.journal import append_to
         from engine.tasks.spec import CANCEL
 
         folder = self.folder(state.id)
@@ -124,9 +120,7 @@ class Tasks:
         ask(folder)
         # What ended the turn before does not end this one.
         (folder / CANCEL).unlink(missing_ok=True)
-        journal = Journal(folder)
-        journal.append(ev.TaskStatus(status="pending"))
-        journal.close()
+        append_to(folder, ev.TaskStatus(status="pending"))
         _detach(folder, environment, fork=fork)
         return state.id
 
@@ -136,27 +130,35 @@ class Tasks:
             folders = [entry for entry in tasks_dir().iterdir() if entry.is_dir()]
         except FileNotFoundError:
             return []
-        states = [state for folder in folders if (state := self._state(folder)).created_at]
+        states = [state for folder in folders if (state := self._readable(folder)).created_at]
         return sorted(states, key=lambda state: state.created_at, reverse=True)
 
     def get(self, reference: str) -> TaskState:
         """The state of the task with this id or beginning of an id.
 
         Raises:
-            UsageError: there is none, or several.
+            UsageError: there is none, or several; EngineError: its journal cannot be read.
         """
         return self._state(self.folder(reference))
 
     def _state(self, folder: Path) -> TaskState:
-        from engine.tasks.journal import read_all
-        from engine.tasks.model import fold
+        from engine.tasks.reading import state_of
         from engine.tasks.recovery import abandoned, mark_interrupted
 
-        state = fold(folder.name, read_all(folder))
+        state = state_of(folder)
         if state.created_at and abandoned(folder, state):
             mark_interrupted(folder, state)
-            state = fold(folder.name, read_all(folder))
+            state = state_of(folder)
         return state
+
+    def _readable(self, folder: Path) -> TaskState:
+        """As `_state`; a task whose files are damaged beyond that takes no other down."""
+        from engine.tasks.reading import unreadable
+
+        try:
+            return self._state(folder)
+        except EngineError as error:
+            return unreadable(folder, error)
 
     def folder(self, reference: str) -> Path:
         """The folder of the task with this id or beginning of an id."""
@@ -209,12 +211,15 @@ class Tasks:
 
 def _detach(folder: Path, environment: Environment | None, *, fork: bool) -> None:
     """Give the task in `folder` a supervisor, in the quickest way there is."""
-    from engine.tasks import detach, starter
-    from engine.tasks.supervisor import supervise
+    from engine import detached
+    from engine.tasks import starter
+    from engine.tasks.spec import supervisors_log
 
     if starter.ask(folder):
         return
     if fork:
-        detach.fork(lambda: supervise(folder, environment))
+        from engine.tasks.supervisor import supervise
+
+        detached.fork(lambda: supervise(folder, environment), supervisors_log())
     else:
-        detach.spawn(folder)
+        detached.spawn("engine.tasks", str(folder), log=supervisors_log())

@@ -138,7 +138,7 @@ class TaskState:
         self.updated_at = event.ts
         match event:
             case ev.TaskCreated():
-                self.id, self.environment, self.prompt = event.id, event.environment, event.prompt
+                self.environment, self.prompt = event.environment, event.prompt
                 self.environment_path, self.repository = event.environment_path, event.repository
                 self.agent, self.branch, self.created_at = event.agent, event.branch, event.ts
                 self.network_mode = event.network

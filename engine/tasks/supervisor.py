@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 import traceback
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.crash import no_core_files
-from engine.errors import Cancelled, ContainerError, DockerUnavailable, EngineError, Lost, PhaseFailed
+from engine.errors import Cancelled, ContainerError, EngineError, Lost, PhaseFailed
 from engine.state import Lock
 from engine.tasks import events as ev
 from engine.tasks import queue, turns
@@ -59,13 +60,22 @@ def supervise(folder: Path, environment: Environment | None = None) -> None:
     recorder.emit(ev.TaskStatus(status=status, reason=reason))
     journal.close()
     lock.release()
+    _clear_up(engine_away=status == "interrupted")
+
+
+def _clear_up(*, engine_away: bool) -> None:
+    """See to what this task and others left behind; the task itself has ended, whatever becomes of this."""
     from engine.tasks import garbage, recovery
 
-    if status == "interrupted":
-        recovery.wait_for_engine()
-    else:
-        recovery.reconcile()
-    garbage.after_task()
+    try:
+        if engine_away:
+            recovery.wait_for_engine()
+        else:
+            recovery.reconcile()
+        garbage.after_task()
+    except Exception as error:
+        # Not its text: nobody masks it here.
+        print(f"{time.strftime('%F %T')} clearing up failed: {type(error).__name__}", file=sys.stderr, flush=True)
 
 
 def _turn_now(folder: Path, spec: TaskSpec) -> tuple[Turn, str]:
@@ -108,7 +118,6 @@ def _run(
         for step in clean_up:
             step()
         _settle(spec.folder)
-        _give_up_old_containers()
 
 
 def _place(spec: TaskSpec, turn: Turn, recorder: Recorder, stop: Stop) -> AbstractContextManager[None]:
@@ -151,7 +160,7 @@ def _work_of(
 
         recorder.masker = Masker(hidden)
     branch = base_sha if turn.attempt and base_sha else spec.branch
-    return Work(spec.id, spec.folder, branch, environment, source, recorder, connect(), stop, secrets, agent=spec.agent)
+    return Work(environment, source, spec.id, spec.folder, branch, recorder, connect(), stop, secrets, agent=spec.agent)
 
 
 def _run_turn(work: Work, spec: TaskSpec, turn: Turn, clean_up: list[Callable[[], object]]) -> tuple[bool, str]:
@@ -220,11 +229,3 @@ def _settle(folder: Path) -> list[int]:
     with suppress(ContainerError):
         return settle(connect(), folder)
     return []
-
-
-def _give_up_old_containers() -> None:
-    from engine.containers.endpoint import connect
-    from engine.tasks.kept import give_up_old
-
-    with suppress(DockerUnavailable):
-        give_up_old(connect())
