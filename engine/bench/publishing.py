@@ -13,8 +13,9 @@ from engine.publish.wish import Publication
 if TYPE_CHECKING:
     from engine.bench.environments import Environments
     from engine.bench.tasks import Tasks
-    from engine.publish.publication import Outcome
+    from engine.publish.publication import Note, Outcome
     from engine.publish.wish import Publishable
+    from engine.tasks.events import Published
 
 
 class Publishing:
@@ -37,15 +38,15 @@ class Publishing:
         """Push a result as a branch; see `engine.publish.publication.push`."""
         from engine.publish.publication import push
 
-        with self._publishing(reference, attempt) as (result, folder):
-            return _noted(folder, push(result, wanted))
+        with self._publishing(reference, attempt) as (result, note):
+            return push(result, wanted, note)
 
     def pull_request(self, reference: str, wanted: Publication, attempt: int = 1) -> Outcome:
         """Push a result and open or update its request; see `engine.publish.publication.pull_request`."""
         from engine.publish.publication import pull_request
 
-        with self._publishing(reference, attempt) as (result, folder):
-            return _noted(folder, pull_request(result, wanted))
+        with self._publishing(reference, attempt) as (result, note):
+            return pull_request(result, wanted, note)
 
     def ref(self, reference: str, attempt: int = 1) -> tuple[Path, str]:
         """The repository and the ref from which `git fetch` takes a result, with the agent's own commits."""
@@ -98,21 +99,17 @@ class Publishing:
         return Publishable(state, attempt, git_dir, source, values, found.result_sha, found.collected_at, self.cwd)
 
     @contextmanager
-    def _publishing(self, reference: str, attempt: int) -> Iterator[tuple[Publishable, Path]]:
-        """The result, while nobody else publishes one of its task."""
+    def _publishing(self, reference: str, attempt: int) -> Iterator[tuple[Publishable, Note]]:
+        """The result, while nobody else publishes one of its task, and what writes down that it was."""
         from engine.state import locked
-
-        folder = self._tasks.folder(reference)
-        with locked(folder / "publish.lock"):
-            yield self._publishable(reference, attempt), folder
-
-
-def _noted(folder: Path, outcome: Outcome) -> Outcome:
-    """Write it down, when it is news."""
-    if outcome.news:
         from engine.tasks.journal import Journal
 
-        journal = Journal(folder)
-        journal.append(outcome.event)
-        journal.close()
-    return outcome
+        folder = self._tasks.folder(reference)
+
+        def note(event: Published) -> None:
+            journal = Journal(folder)
+            journal.append(event)
+            journal.close()
+
+        with locked(folder / "publish.lock"):
+            yield self._publishable(reference, attempt), note

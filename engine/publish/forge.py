@@ -12,19 +12,22 @@ from engine.publish.http import Api
 from engine.publish.place import Kind, Place
 from engine.publish.tokens import Token
 
+# The beginning of a title by which GitLab, and Gitea, know a draft.
+_DRAFT, _WIP = "Draft: ", "WIP: "
 _PAGE = 50
 _PAGES = 20
 
 
 @dataclass(frozen=True, slots=True)
 class PullRequest:
-    """A pull request, or merge request, that is open."""
+    """A pull request, or merge request, that is open; `title` is without the word that marks a draft, if any."""
 
     number: int
     url: str
     title: str
     body: str
     base: str
+    mark: str = ""
 
 
 class Forge(Protocol):
@@ -36,8 +39,8 @@ class Forge(Protocol):
     def create(self, head: str, base: str, title: str, body: str, *, draft: bool) -> PullRequest:
         """Open a request."""
 
-    def update(self, number: int, changes: Mapping[str, str]) -> PullRequest:
-        """Change `title`, `body` or `base` of an open request."""
+    def update(self, request: PullRequest, changes: Mapping[str, str]) -> PullRequest:
+        """Change `title`, `body` or `base` of an open request; a draft stays one."""
 
 
 def forge(place: Place, token: Token) -> Forge:
@@ -65,9 +68,9 @@ class GitHub:
         data = {"title": title, "head": head, "base": base, "body": body, "draft": draft}
         return self._read(self._api.send("POST", self._pulls, data))
 
-    def update(self, number: int, changes: Mapping[str, str]) -> PullRequest:
+    def update(self, request: PullRequest, changes: Mapping[str, str]) -> PullRequest:
         """Change an open request."""
-        return self._read(self._api.send("PATCH", f"{self._pulls}/{number}", changes))
+        return self._read(self._api.send("PATCH", f"{self._pulls}/{request.number}", _marked(request, changes)))
 
     def _read(self, told: Any) -> PullRequest:
         return _request(told, "number", "html_url", "body", ("base", "ref"))
@@ -89,18 +92,18 @@ class GitLab:
 
     def create(self, head: str, base: str, title: str, body: str, *, draft: bool) -> PullRequest:
         """Open a request; a draft is one by its title."""
-        title = f"Draft: {title}" if draft else title
+        title = f"{_DRAFT}{title}" if draft else title
         data = {"source_branch": head, "target_branch": base, "title": title, "description": body}
         return self._read(self._api.send("POST", self._requests, data))
 
-    def update(self, number: int, changes: Mapping[str, str]) -> PullRequest:
+    def update(self, request: PullRequest, changes: Mapping[str, str]) -> PullRequest:
         """Change an open request."""
         names = {"title": "title", "body": "description", "base": "target_branch"}
-        data = {names[name]: value for name, value in changes.items()}
-        return self._read(self._api.send("PUT", f"{self._requests}/{number}", data))
+        data = {names[name]: value for name, value in _marked(request, changes).items()}
+        return self._read(self._api.send("PUT", f"{self._requests}/{request.number}", data))
 
     def _read(self, told: Any) -> PullRequest:
-        return _request(told, "iid", "web_url", "description", ("target_branch",))
+        return _request(told, "iid", "web_url", "description", ("target_branch",), _DRAFT)
 
 
 class Gitea:
@@ -129,24 +132,32 @@ class Gitea:
 
     def create(self, head: str, base: str, title: str, body: str, *, draft: bool) -> PullRequest:
         """Open a request; a draft is one by its title."""
-        title = f"WIP: {title}" if draft else title
+        title = f"{_WIP}{title}" if draft else title
         return self._read(
             self._api.send("POST", self._pulls, {"head": head, "base": base, "title": title, "body": body})
         )
 
-    def update(self, number: int, changes: Mapping[str, str]) -> PullRequest:
+    def update(self, request: PullRequest, changes: Mapping[str, str]) -> PullRequest:
         """Change an open request."""
-        return self._read(self._api.send("PATCH", f"{self._pulls}/{number}", changes))
+        return self._read(self._api.send("PATCH", f"{self._pulls}/{request.number}", _marked(request, changes)))
 
     def _read(self, told: Any) -> PullRequest:
-        return _request(told, "number", "html_url", "body", ("base", "ref"))
+        return _request(told, "number", "html_url", "body", ("base", "ref"), _WIP)
 
 
-def _request(told: Any, number: str, url: str, body: str, base: tuple[str, ...]) -> PullRequest:
+def _request(told: Any, number: str, url: str, body: str, base: tuple[str, ...], draft_mark: str = "") -> PullRequest:
     found = told.get(number) if isinstance(told, dict) else None
     if not isinstance(found, int) or not isinstance(told.get(url), str):
         raise ForgeError("the forge's answer does not describe a pull request")
-    return PullRequest(found, told[url], str(told.get("title") or ""), str(told.get(body) or ""), str(_at(told, *base)))
+    title = str(told.get("title") or "")
+    mark = draft_mark if draft_mark and title.startswith(draft_mark) else ""
+    return PullRequest(
+        found, told[url], title.removeprefix(mark), str(told.get(body) or ""), str(_at(told, *base)), mark
+    )
+
+
+def _marked(request: PullRequest, changes: Mapping[str, str]) -> dict[str, str]:
+    return {name: f"{request.mark}{value}" if name == "title" else value for name, value in changes.items()}
 
 
 def _list(told: Any) -> list[dict[str, Any]]:

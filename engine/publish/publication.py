@@ -7,9 +7,13 @@ collected; a branch that is there already is left; of a branch there is at most 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
-from engine.errors import EngineError, Unconfirmed, UsageError
+import msgspec
+
+from engine.errors import EngineError, ForgeError, Unconfirmed, UsageError
 from engine.publish import forge, http, place, text, tokens
 from engine.publish.check import masked, refuse_secrets
 from engine.publish.forge import PullRequest
@@ -17,10 +21,13 @@ from engine.publish.wish import Publication, Publishable
 from engine.repository import push as git
 from engine.tasks.events import Published
 
+Note: TypeAlias = Callable[[Published], None]
+_NOTHING = "nothing new for"
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of it: one sentence for the user, and what goes into the journal when that is news."""
+    """What became of it: one sentence for the user, what the journal says of it, and whether anything changed."""
 
     message: str
     event: Published
@@ -45,17 +52,20 @@ def filled(result: Publishable, wanted: Publication) -> Publication:
     )
 
 
-def push(result: Publishable, wanted: Publication) -> Outcome:
+def push(result: Publishable, wanted: Publication, note: Note) -> Outcome:
     """Let a branch of the remote be the result.
+
+    Args:
+        note: writes down what was published, as soon as it is.
 
     Raises:
         Unconfirmed: it is the default branch, holds commits of others, or something looks like a secret.
         EngineError: a known secret would leave; RepositoryError: the remote cannot be reached or refuses.
     """
-    return _pushed(result, filled(result, wanted))
+    return _pushed(result, wanted, filled(result, wanted), note)
 
 
-def pull_request(result: Publishable, wanted: Publication) -> Outcome:
+def pull_request(result: Publishable, wanted: Publication, note: Note) -> Outcome:
     """Push, then open a request, or bring the one that is open up to date.
 
     Of an open request, title and base are changed when they are given; the body also when it still is what was sent
@@ -67,91 +77,101 @@ def pull_request(result: Publishable, wanted: Publication) -> Outcome:
     whole = filled(result, wanted)
     address = place.address(git.address(result.git_dir, whole.remote), place.ssh_host)
     where = place.place(address, wanted.forge, http.answers_as)
-    token = tokens.token(where)
-    seen = git.look(
-        result.git_dir, whole.remote, [name for name in (whole.branch, wanted.base or result.state.branch) if name]
+    desk = forge.forge(where, tokens.token(where))
+    base = _base(result, wanted, whole)
+    pushed = _pushed(result, wanted, whole, note)
+    try:
+        made, what, body = _requested(result, wanted, whole, base, desk)
+    except ForgeError as error:
+        hint = f"the branch {whole.branch} is pushed" + (f"; {error.hint}" if error.hint else "")
+        raise ForgeError(error.message, hint) from error
+    event = msgspec.structs.replace(
+        pushed.event, url=made.url, number=made.number, forge=where.kind, body_digest=_digest(body)
     )
-    base = wanted.base or (result.state.branch if result.state.branch in seen.branches else seen.default_branch)
-    if not base or (wanted.base and wanted.base not in seen.branches):
+    news = pushed.news or what != _NOTHING or event.url != pushed.event.url
+    if event != pushed.event:
+        note(event)
+    name = f"merge request !{made.number}" if where.kind == "gitlab" else f"pull request #{made.number}"
+    said = "pushed to" if what == _NOTHING and pushed.news else what
+    return Outcome(f"{said} {name}: {made.url}", event, news)
+
+
+def _base(result: Publishable, wanted: Publication, whole: Publication) -> str:
+    """The branch that a request goes into."""
+    own = wanted.base or result.state.branch
+    seen = git.look(result.git_dir, whole.remote, [name for name in (whole.branch, own) if name])
+    base = own if wanted.base or own in seen.branches else seen.default_branch
+    if base not in seen.branches and base != seen.default_branch:
         raise UsageError(f"{whole.remote} has no branch {base!r} to go into", "name one that is there: --base BRANCH")
+    if not base:
+        raise UsageError(f"{whole.remote} has no branch to go into yet", "push one there first")
     if base == whole.branch:
         raise UsageError(f"the request would go from {base!r} into itself", "choose another --branch or --base")
-    pushed = _pushed(result, whole)
-    desk = forge.forge(where, token)
-    open_now = desk.find(whole.branch)
+    return base
+
+
+def _requested(
+    result: Publishable, wanted: Publication, whole: Publication, base: str, desk: forge.Forge
+) -> tuple[PullRequest, str, str]:
+    """The open request, what was done to it, and the body that was sent last."""
     body = whole.body or ""
+    open_now = desk.find(whole.branch)
     if open_now is None:
         try:
-            made = desk.create(whole.branch, base, whole.title, body, draft=wanted.draft)
-            return _requested(
-                pushed, made, where.kind, body, f"opened {_name(where.kind, made.number)}: {made.url}", news=True
-            )
+            return desk.create(whole.branch, base, whole.title, body, draft=wanted.draft), "opened", body
         except http.Refused as refused:
             # Somebody may have opened it at the same moment.
             open_now = desk.find(whole.branch) if refused.status in (409, 422) else None
             if open_now is None:
                 raise
-    changes = _changes(open_now, wanted, body, _last(result, whole))
-    made = desk.update(open_now.number, changes) if changes else open_now
-    what = f"updated {', '.join(changes)} of" if changes else "pushed to" if pushed.news else "nothing new for"
-    said = f"{what} {_name(where.kind, made.number)}: {made.url}"
-    sent = body if "body" in changes else _same(open_now.body)
-    return _requested(pushed, made, where.kind, sent, said, news=pushed.news or bool(changes))
+    last = _last(result, whole)
+    changes = _changes(open_now, wanted, body, last)
+    if not changes:
+        return open_now, _NOTHING, open_now.body
+    made = desk.update(open_now, changes)
+    return made, f"updated {', '.join(changes)} of", body if "body" in changes else open_now.body
 
 
-def _pushed(result: Publishable, whole: Publication) -> Outcome:
+def _pushed(result: Publishable, wanted: Publication, whole: Publication, note: Note) -> Outcome:
     git.check_branch(whole.branch)
-    base = result.state.base_sha
-    if git.same_files(result.git_dir, base, result.sha):
-        raise EngineError(
-            f"attempt {result.attempt} of task {result.state.id} changed nothing", "there is nothing to push"
-        )
-    if whole.commits:
-        sha = result.sha
-    else:
-        message = text.message(whole.title, whole.body or "")
-        sha = git.one_commit(
-            result.git_dir, base, result.sha, message, git.author(result.checkout), result.collected_at
-        )
+    if git.same_files(result.git_dir, result.state.base_sha, result.sha):
+        nothing = f"attempt {result.attempt} of task {result.state.id} changed nothing"
+        raise EngineError(nothing, "there is nothing to push")
+    last = _last(result, whole)
+    sha = _tip(result, wanted, whole, last)
     refuse_secrets(result, whole, sha)
     seen = git.look(result.git_dir, whole.remote, [whole.branch])
     there = seen.branches.get(whole.branch, "")
-    told = whole.allow_default_branch
-    if whole.branch == seen.default_branch and there and not told:
+    if there and whole.branch == seen.default_branch and not whole.allow_default_branch:
         raise Unconfirmed(f"{whole.branch} is the default branch of {whole.remote}", "allow_default_branch")
-    last = _last(result, whole)
-    ours = last is not None and last.sha == there
-    if (
-        there
-        and there != sha
-        and not ours
-        and not whole.force_with_lease
-        and not git.follows(result.git_dir, there, sha)
-    ):
-        raise Unconfirmed(
-            f"branch {whole.branch} of {whole.remote} holds {there[:12]}, which this task did not push",
-            "force_with_lease",
-        )
+    ours = there in ("", sha) or (last is not None and last.sha == there) or git.follows(result.git_dir, there, sha)
+    if not ours and not whole.force_with_lease:
+        what = f"branch {whole.branch} of {whole.remote} holds {there[:12]}, which this task did not push"
+        raise Unconfirmed(what, "force_with_lease")
     if there != sha:
         git.push(result.git_dir, whole.remote, sha, whole.branch, expected=there)
-    event = Published(run=result.attempt, remote=whole.remote, branch=whole.branch, sha=sha)
-    if last is not None and last.url:
-        event = Published(run=result.attempt, remote=whole.remote, branch=whole.branch, sha=sha, url=last.url,
-                          number=last.number, forge=last.forge, body_digest=last.body_digest)  # fmt: skip
+    was = last or Published(remote=whole.remote, branch=whole.branch, sha="")
+    event = msgspec.structs.replace(was, run=result.attempt, sha=sha)
+    if event != was:
+        note(event)
     what = "is there already" if there == sha else f"{'updated' if there else 'pushed'}: {sha[:12]}"
-    return Outcome(f"{whole.branch} → {whole.remote}: {what}", event, there != sha or last is None)
+    return Outcome(f"{whole.branch} → {whole.remote}: {what}", event, event != was or there != sha)
 
 
-def _requested(pushed: Outcome, made: PullRequest, kind: str, body: str, message: str, *, news: bool) -> Outcome:
-    was = pushed.event
-    event = Published(run=was.run, remote=was.remote, branch=was.branch, sha=was.sha, url=made.url,
-                      number=made.number, forge=kind, body_digest=_digest(body))  # fmt: skip
-    return Outcome(message, event, news or event.url != was.url)
+def _tip(result: Publishable, wanted: Publication, whole: Publication, last: Published | None) -> str:
+    """The commit to push: of the agent, the one that was pushed before when nothing else is wanted, or a new one."""
+    base = result.state.base_sha
+    if whole.commits:
+        return result.sha
+    if last and not wanted.title and wanted.body is None and git.carries(result.git_dir, last.sha, base, result.sha):
+        return last.sha
+    who, message = git.author(result.checkout), text.message(whole.title, whole.body or "")
+    return git.one_commit(result.git_dir, base, result.sha, message, who, result.collected_at)
 
 
 def _changes(open_now: PullRequest, wanted: Publication, body: str, last: Published | None) -> dict[str, str]:
     """What to change of an open request."""
-    untouched = last is not None and last.body_digest == _digest(_same(open_now.body))
+    untouched = last is not None and last.body_digest == _digest(open_now.body)
     changes = {}
     if wanted.title and wanted.title.strip() != open_now.title:
         changes["title"] = wanted.title.strip()
@@ -165,14 +185,6 @@ def _changes(open_now: PullRequest, wanted: Publication, body: str, last: Publis
 def _last(result: Publishable, whole: Publication) -> Published | None:
     """What this task published there before."""
     return next((p for p in result.state.published if (p.remote, p.branch) == (whole.remote, whole.branch)), None)
-
-
-def _name(kind: str, number: int) -> str:
-    return f"merge request !{number}" if kind == "gitlab" else f"pull request #{number}"
-
-
-def _prompt(result: Publishable) -> str:
-    return result.state.prompt
 
 
 def _same(body: str) -> str:

@@ -99,6 +99,13 @@ def one_commit(git_dir: Path, base: str, result: str, message: str, who: Identit
     return done.out.decode().strip()
 
 
+def carries(git_dir: Path, sha: str, base: str, result: str) -> bool:
+    """Whether `sha` is one commit on `base` with the files of `result`."""
+    done = hostgit.run("rev-parse", f"{sha}^@", f"{sha}^{{tree}}", f"{result}^{{tree}}", git_dir=git_dir)
+    found = done.out.decode().split()
+    return done.exit_code == 0 and len(found) == 3 and found[0] == base and found[1] == found[2]
+
+
 def same_files(git_dir: Path, one: str, other: str) -> bool:
     """Whether two commits hold the same files."""
     names = (f"{one}^{{tree}}", f"{other}^{{tree}}")

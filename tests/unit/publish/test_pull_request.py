@@ -120,6 +120,10 @@ def test_a_draft(forge: ForgeServer, made: Made) -> None:
     shown = {"github": "", "gitlab": "Draft: ", "gitea": "WIP: "}[forge.kind]
     assert forge.open[0]["title"] == f"{shown}The sum was off by one"
     assert forge.open[0]["draft"] is (forge.kind == "github")
+    made.bench.publishing.pull_request("abc234", Publication(title="Other"))
+    assert forge.open[0]["title"] == f"{shown}Other"
+    again = made.bench.publishing.pull_request("abc234", Publication(title="Other"))
+    assert "updated" not in again.message
     assert forge.faults == []
 
 
@@ -180,6 +184,8 @@ def test_what_the_forge_refuses_is_told(forge: ForgeServer, made: Made) -> None:
     with pytest.raises(ForgeError, match=r"answered 403: Resource not accessible\[2J by token") as refused:
         made.bench.publishing.pull_request("abc234", Publication())
     assert "right to write pull requests" in refused.value.hint
+    assert f"the branch {BRANCH} is pushed" in refused.value.hint
+    assert [event.url for event in made.bench.tasks.get("abc234").published] == [""]
     forge.answer = (200, {"no": "list"})
     with pytest.raises(ForgeError, match="not a list of pull requests"):
         made.bench.publishing.pull_request("abc234", Publication())

@@ -58,6 +58,15 @@ def test_a_new_text_replaces_what_this_task_pushed(made: Made) -> None:
     assert [(event.branch, event.run) for event in made.bench.tasks.get(task).published] == [(USUAL, 1)]
 
 
+def test_the_text_of_a_push_stays_until_another_is_given(made: Made) -> None:
+    task = made.task(edit)
+    made.bench.publishing.push(task, Publication(title="Mine"))
+    assert "is there already" in made.bench.publishing.push(task, Publication()).message
+    assert log(made, USUAL, "%s") == ["Mine"]
+    made.bench.publishing.push(task, Publication(commits=True))
+    assert log(made, USUAL, "%s") == ["Result"]
+
+
 def test_commits_of_others_are_not_replaced_unless_told(made: Made) -> None:
     task = made.task(edit)
     made.bench.publishing.push(task, Publication())
