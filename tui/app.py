@@ -15,7 +15,9 @@ from textual.binding import BindingType
 from textual.screen import Screen
 
 from engine.bench import Bench
+from engine.errors import EngineError
 from tui import preferences
+from tui.live import clipboard
 from tui.present import actions, theme
 from tui.present.text import clean
 from tui.present.theme import FumehoodTheme, Palette
@@ -118,6 +120,19 @@ class Workbench(App[int]):
         """A toast; the text may come from anywhere."""
         whole = f"{text}\n{hint}" if hint else text
         self.notify(clean(whole), severity="error" if bad else "information", markup=False, timeout=10 if bad else 4)
+
+    def copy(self, text: str, what: str, *, note: str = "") -> None:
+        """Copy text, cleaned, and say so; `note` says where it is as it was, should it hold what is invisible."""
+        if not text:
+            self.tell("There is nothing to copy here.")
+            return
+        cleaned = clean(text)
+        try:
+            path = clipboard.copy(self, cleaned)
+        except EngineError as error:
+            self.tell(error.message, hint=error.hint, bad=True)
+            return
+        self.tell(f"Copied {what}, also to {path}" + (f"\n{note}" if note and cleaned != text else ""))
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: every action of the registry, and the themes."""

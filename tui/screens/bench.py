@@ -129,7 +129,7 @@ class BenchScreen(HandOverScreen):
     def tick(self) -> None:
         """Look at what is open; how often depends on what happens (see `pacing`)."""
         feed = self.log_pane.feed
-        live = feed is not None and not feed.state.finished
+        live = feed is not None and (not feed.state.finished or feed.backlog.busy)
         if self._pace.due("feed", pacing.FAST if live else pacing.IDLE) and feed is not None:
             was = feed.state.finished
             if feed.poll():
@@ -173,11 +173,6 @@ class BenchScreen(HandOverScreen):
             self.focus_pane("log")
 
     # Actions
-
-    def action_filter(self) -> None:
-        """Filter the log."""
-        self.focus_pane("log")
-        self.log_pane.open_filter()
 
     def action_next_attempt(self) -> None:
         """Show the next attempt."""

@@ -174,8 +174,12 @@ class PanesScreen(EngineScreen):
                 return "there is no task"
             case "next_attempt" if state is None or len(state.attempts) < 2:
                 return "the task has one attempt"
-            case "toggle" | "filter" | "next_failure" | "previous_failure" | "toggle_all" if state is None:
+            case _ if actions.group_of(action_id) == "log" and state is None:
                 return "no task is open"
+            case "fold" | "fold_all" if self.log_pane.log_view.shown.scope.raw:
+                return "raw output is shown whole"
+            case "log_next" | "log_previous" if self.log_pane.log_view.shown.needle is None:
+                return "nothing is looked for"
             case _ if actions.group_of(action_id) in ("diff", "files") and not self._has_diff:
                 return "there is no diff"
             case _:
