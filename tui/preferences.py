@@ -12,6 +12,7 @@ from typing import Any
 from engine.state import config_dir
 
 FILE_NAME = "config.toml"
+_MOST_HERTZ = 30
 NOTIFY = ("auto", "osc9", "bell", "off")
 
 
@@ -22,12 +23,16 @@ class Preferences:
     Args:
         theme: the name of the theme to begin with; empty for the first.
         mouse: whether the terminal is asked to send what the mouse does; without, it selects text as everywhere.
+        low_bandwidth: whether as little as possible is written to the terminal, as with `--low-bandwidth`.
+        log_hz: how often in a second the log is painted while it follows; 0 for 10, or 2 at low bandwidth.
         notify: how to tell that a task has ended while nobody looks: one of `NOTIFY`.
         keys: the user's keys by the id of the action, as Textual names them.
     """
 
     theme: str = ""
     mouse: bool = True
+    low_bandwidth: bool = False
+    log_hz: int = 0
     notify: str = "auto"
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -63,7 +68,12 @@ def load() -> tuple[Preferences, list[str]]:
     return found, problems
 
 
-_WANTED: dict[type, str] = {str: 'a string, as in "dark"', bool: "true or false", dict: "a table, as in [keys]"}
+_WANTED: dict[type, str] = {
+    str: 'a string, as in "dark"',
+    bool: "true or false",
+    int: "a whole number",
+    dict: "a table, as in [keys]",
+}
 
 
 def _problem(key: str, value: Any) -> str:
@@ -75,6 +85,8 @@ def _problem(key: str, value: Any) -> str:
     wanted = type(getattr(plain, key))
     if type(value) is not wanted:
         return f"{key} = {value!r} is not {_WANTED[wanted]}"
+    if key == "log_hz" and not 0 <= value <= _MOST_HERTZ:
+        return f"{key} = {value!r} is not between 0 and {_MOST_HERTZ}"
     if key == "notify" and value not in NOTIFY:
         return f"notify = {value!r} is not one of {', '.join(NOTIFY)}"
     return ""

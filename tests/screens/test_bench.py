@@ -161,10 +161,10 @@ async def test_filter_shows_only_what_contains_it(app: App) -> None:
     recorded.finished()
     async with app().run_test(size=WIDE, notifications=True) as pilot:
         await until(pilot, "All 15 tests pass.")
-        await pilot.press("4", "slash", *"assert")
-        shown = await until(pilot, 'only "assert"')
-        assert "E       AssertionError" in shown
-        assert "collected 15 items" not in shown
+        await pilot.press("4", "ampersand", *"assert")
+        await until(pilot, 'only "assert" 2 matches')
+        await until_gone(pilot, "collected 15 items")
+        assert "E       AssertionError" in text_of(pilot)
         await pilot.press("enter", "k", "escape", "G")
         await until(pilot, "All 15 tests pass.")
 
@@ -380,3 +380,20 @@ async def test_nothing_is_painted_when_nothing_happens(app: App, monkeypatch: py
         monkeypatch.setattr(pilot.app, "_display", lambda *what: painted.append(what))
         await asyncio.sleep(2.5)
         assert painted == []
+
+
+async def test_behind_a_dialog_only_what_changes_is_painted(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorded.finished()
+    async with app().run_test(size=WIDE) as pilot:
+        await until(pilot, "All 15 tests pass.")
+        await pilot.press("question_mark")
+        await until(pilot, "Everywhere")
+        frames: list[object] = []
+        monkeypatch.setattr(pilot.app, "_display", lambda _screen, frame: frames.append(frame))
+        screen_of(pilot).log_pane.refresh()
+        await pilot.pause(0.5)
+        assert frames
+        await pilot.pause(0.5)
+        frames.clear()
+        await pilot.pause(1.0)
+        assert frames == []

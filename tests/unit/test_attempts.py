@@ -78,23 +78,23 @@ def test_tokens_of_steps_add_up_and_totals_do_not() -> None:
 def test_a_pick_holds_where_no_attempt_is_named(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
     recorded.attempts("dddd55")
     bench = Bench()
-    assert bench.task("dddd55").chosen == 1
-    assert bench.diff("dddd55").startswith(b"diff --git a/one ")
+    assert bench.tasks.get("dddd55").chosen == 1
+    assert bench.results.diff("dddd55").startswith(b"diff --git a/one ")
     assert main(["pick", "dddd", "2"]) == 0
-    assert bench.task("dddd55").chosen == 2
-    assert bench.diff("dddd55").startswith(b"diff --git a/two ")
-    assert bench.diff("dddd55", 1).startswith(b"diff --git a/one ")
+    assert bench.tasks.get("dddd55").chosen == 2
+    assert bench.results.diff("dddd55").startswith(b"diff --git a/two ")
+    assert bench.results.diff("dddd55", 1).startswith(b"diff --git a/one ")
     capsysbinary.readouterr()
     assert main(["diff", "dddd55"]) == 0
     assert capsysbinary.readouterr().out.startswith(b"diff --git a/two ")
     with pytest.raises(UsageError, match="no attempt 4"):
-        bench.pick("dddd55", 4)
+        bench.tasks.pick("dddd55", 4)
 
 
 def test_what_works_cannot_be_picked_from() -> None:
     recorded.running("bbbb33")
     with pytest.raises(UsageError, match="still works"):
-        Bench().pick("bbbb33", 1)
+        Bench().tasks.pick("bbbb33", 1)
 
 
 def test_compare_tells_what_to_choose_by(capsys: pytest.CaptureFixture[str]) -> None:

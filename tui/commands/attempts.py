@@ -13,7 +13,7 @@ def compare(options: argparse.Namespace) -> int:
     from engine.tasks.model import attempt_json
     from tui.present import attempts
 
-    state = Bench().task(options.task)
+    state = Bench().tasks.get(options.task)
     if options.json:
         listed = [attempt_json(attempt) for attempt in state.attempts]
         print_json({"v": 1, "id": state.id, "picked": state.picked or None, "attempts": listed})
@@ -24,7 +24,7 @@ def compare(options: argparse.Namespace) -> int:
 
 def pick(options: argparse.Namespace) -> int:
     """Prefer an attempt."""
-    state = Bench().pick(options.task, options.attempt)
+    state = Bench().tasks.pick(options.task, options.attempt)
     if options.json:
         print_json({"v": 1, "id": state.id, "picked": state.picked})
     else:

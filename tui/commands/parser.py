@@ -76,8 +76,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="fumehood", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--version", action="version", version=f"fumehood {__version__}")
-    _watch_option(parser)
-    parser.set_defaults(run="workbench:workbench", task="", no_watch=False)
+    _workbench_options(parser)
+    parser.set_defaults(run="workbench:workbench", task="", no_watch=False, low_bandwidth=False)
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND")
     _task_verbs(verbs)
     _cache_verbs(verbs)
@@ -133,6 +133,11 @@ def _task_verbs(verbs: Verbs) -> None:
     _attempt_option(verb, "go on from attempt N")
     verb.add_argument("--wait", action="store_true", help="show the log until the task has ended")
 
+    verb = _verb(verbs, "collect", "tasks:collect", "bring out the files of an interrupted or cancelled task")
+    verb.add_argument("task", metavar="TASK")
+    _attempt_option(verb, "the files of attempt N")
+    verb.add_argument("--wait", action="store_true", help="show the log until they are there")
+
     verb = _verb(verbs, "apply", "tasks:apply", "apply a task's diff to the local checkout")
     verb.add_argument("task", metavar="TASK")
     _attempt_option(verb, "apply attempt N")
@@ -156,7 +161,7 @@ def _task_verbs(verbs: Verbs) -> None:
 
     verb = _verb(verbs, "attach", "workbench:workbench", "open the workbench on a task")
     verb.add_argument("task", metavar="TASK")
-    _watch_option(verb)
+    _workbench_options(verb)
 
 
 def _cache_verbs(verbs: Verbs) -> None:
@@ -269,10 +274,16 @@ def _attempt_option(verb: argparse.ArgumentParser, text: str) -> None:
     )
 
 
-def _watch_option(verb: argparse.ArgumentParser) -> None:
+def _workbench_options(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--no-watch",
         action="store_true",
         default=argparse.SUPPRESS,
         help="do not keep environments fresh while the workbench is open",
+    )
+    verb.add_argument(
+        "--low-bandwidth",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="write less to the terminal: log twice a second, the terminal's own colours, no frames, no mouse",
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, cast
+
 from textual import on
 
 from engine.bench import Bench
@@ -12,6 +14,9 @@ from tui.present import notice, pacing, words
 from tui.screens.engine import EngineScreen
 from tui.screens.tasks import TasksScreen
 from tui.widgets.line_view import LineView
+
+if TYPE_CHECKING:
+    from tui.app import Workbench
 
 
 class BenchScreen(TasksScreen):
@@ -70,7 +75,7 @@ class BenchScreen(TasksScreen):
         feed = self.log_pane.feed
         if feed is None:
             return
-        path = self.bench.patch(feed.state.id, feed.attempt)
+        path = self.bench.results.patch(feed.state.id, feed.attempt)
         try:
             stamp = path.stat().st_mtime
         except OSError:
@@ -119,8 +124,10 @@ class BenchScreen(TasksScreen):
     def tick(self) -> None:
         """Look at what is open; how often depends on what happens (see `pacing`)."""
         feed = self.log_pane.feed
-        live = feed is not None and not feed.state.finished
-        if self._pace.due("feed", pacing.FAST if live else pacing.IDLE) and feed is not None:
+        live = feed is not None and (not feed.state.finished or feed.backlog.busy)
+        app = cast("Workbench", self.app)
+        due = feed is not None and self._pace.due("feed", pacing.FAST if live else pacing.IDLE)
+        if feed is not None and due and app.pace.may_paint():
             was = feed.state.finished
             if feed.poll():
                 self.log_pane.log_view.take()
@@ -165,11 +172,6 @@ class BenchScreen(TasksScreen):
 
     # Actions
 
-    def action_filter(self) -> None:
-        """Filter the log."""
-        self.focus_pane("log")
-        self.log_pane.open_filter()
-
     def action_next_attempt(self) -> None:
         """Show the next attempt."""
         feed = self.log_pane.feed
@@ -197,7 +199,7 @@ class BenchScreen(TasksScreen):
         if self.entry is None:
             return
         path = self.entry.path
-        edited = self.bench.editing(path)
+        edited = self.bench.environments.editing(path)
         try:
             edit_file(self.app, path)
         except EngineError as fault:
@@ -211,6 +213,10 @@ class BenchScreen(TasksScreen):
 
         self.app.push_screen(Help(self.current, self.why_not))
 
+    def action_redraw(self) -> None:
+        """Write the whole screen again: something else has written on it."""
+        cast("Workbench", self.app).redraw()
+
     def action_quit_bench(self) -> None:
         """Leave; tasks go on."""
         self.app.exit(0)
@@ -221,7 +227,7 @@ class BenchScreen(TasksScreen):
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self.bench.trust(event.environment)
+                self.bench.environments.trust(event.environment)
                 self.start_task(event.draft)
             else:
                 event.draft.go = False
@@ -238,7 +244,7 @@ class BenchScreen(TasksScreen):
             return
         environment = entry.environment
         self.ask(f"Reset the cache of {entry.name}?", "The next task runs setup again. Running tasks are not touched.",
-                  "reset", lambda: self.do(lambda: self.bench.cache_reset(environment), ""))  # fmt: skip
+                  "reset", lambda: self.do(lambda: self.bench.cache.reset(environment), ""))  # fmt: skip
 
     def action_apply(self) -> None:
         """Apply the diff to the checkout, once the user has said so twice."""
@@ -250,7 +256,7 @@ class BenchScreen(TasksScreen):
         size = state.attempt(attempt).diff
         what = f"{words.count(size.files_changed, 'file')} +{size.lines_added} −{size.lines_removed}"
         self.ask(f"Apply {what} to your checkout?", f"Into {state.repository}; nothing is committed.", "apply",
-                  lambda: self.do(lambda: self.bench.apply(state.id, attempt), ""))  # fmt: skip
+                  lambda: self.do(lambda: self.bench.results.apply(state.id, attempt), ""))  # fmt: skip
 
     @on(EngineScreen.Done)
     def _done(self, event: EngineScreen.Done) -> None:

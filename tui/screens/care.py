@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from textual import on, work
 from textual.message import Message
 
-from engine.bench import Bench, EnvironmentEntry
+from engine.bench import Bench
+from engine.bench.environments import EnvironmentEntry
 from engine.errors import EngineError
 from tui.live.feed import Feed
 from tui.live.keeping import CareNow, Keeping
@@ -147,10 +148,10 @@ class CareScreen(PanesScreen):
 
         kept = self.query_one(CachePane).kept
         event = (kept.care.running or kept.care.last) if kept else None
-        if event is None or not self.bench.job_folder(event.job).is_dir():
+        if event is None or not (folder := self.bench.keeper.job_folder(event.job)).is_dir():
             self.app.notify("Nothing was refreshed or rebuilt yet.", markup=False)
             return
-        self.app.push_screen(JobLog(f"{event.environment}: {event.action}", Feed(self.bench.job_folder(event.job))))
+        self.app.push_screen(JobLog(f"{event.environment}: {event.action}", Feed(folder)))
 
     # Actions of the environment
 
@@ -197,7 +198,7 @@ class CareScreen(PanesScreen):
     @work(thread=True, exclusive=True, group="first", exit_on_error=False)
     def _look_first(self) -> None:
         try:
-            self.post_message(self.LookedFirst(self.bench.first_look()))
+            self.post_message(self.LookedFirst(self.bench.environments.first_look()))
         except (EngineError, OSError) as error:
             self.post_message(EngineScreen.Done(fault=EngineError(f"cannot look at {self.bench.cwd}: {error}")))
 
@@ -215,7 +216,7 @@ class CareScreen(PanesScreen):
     @work(thread=True, exclusive=True, group="first", exit_on_error=False)
     def _write_first(self, look: FirstLook) -> None:
         try:
-            self.post_message(EngineScreen.Done(f"Wrote {self.bench.environment_init(look)}"))
+            self.post_message(EngineScreen.Done(f"Wrote {self.bench.environments.init(look)}"))
         except EngineError as error:
             self.post_message(EngineScreen.Done(fault=error))
         self.read_environments()
@@ -228,6 +229,6 @@ def text_of(bench: Bench, path: Path) -> str:
         EngineError: it cannot be read, or is no text.
     """
     try:
-        return bench.environment_text(path).decode()
+        return bench.environments.text(path).decode()
     except UnicodeDecodeError:
         raise EngineError(f"{path} is not UTF-8", "open it in $EDITOR with E, and save it as UTF-8") from None

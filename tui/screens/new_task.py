@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from engine.bench import EnvironmentEntry, agent_names
+from engine.bench.environments import EnvironmentEntry
 from engine.errors import EngineError
 from tui.present.text import content
 from tui.screens.draft import Draft
@@ -46,7 +46,7 @@ class NewTask(ModalScreen[Draft]):
     class BranchesSeen(Message):
         """The branches of a repository, or why they could not be read."""
 
-        def __init__(self, finder: Finder, names: list[str], fault: str = "") -> None:
+        def __init__(self, finder: Finder, names: Sequence[str], fault: str = "") -> None:
             super().__init__()
             self.finder, self.names, self.fault = finder, names, fault
 
@@ -55,7 +55,7 @@ class NewTask(ModalScreen[Draft]):
     ) -> None:
         super().__init__()
         self._bench, self._entries, self._first, self._draft = bench, list(entries), first, draft
-        self._agents = agent_names()
+        self._agents = bench.agents.names()
         self._earlier = earlier
         self._missing: dict[str, str] = {}
 
@@ -96,7 +96,7 @@ class NewTask(ModalScreen[Draft]):
     @work(thread=True, group="agents", exit_on_error=False)
     def _look_at_agents(self) -> None:
         try:
-            found = {entry.name: "; ".join(entry.missing) for entry in self._bench.agent_list()}
+            found = {entry.name: "; ".join(entry.missing) for entry in self._bench.agents.list()}
         except (EngineError, OSError):
             return
         self.post_message(self.AgentsSeen(found))
@@ -154,7 +154,7 @@ class NewTask(ModalScreen[Draft]):
     def _look_at_branches(self, finder: Finder, entry: EnvironmentEntry) -> None:
         assert entry.environment is not None
         try:
-            self.post_message(self.BranchesSeen(finder, self._bench.branches(entry.environment)))
+            self.post_message(self.BranchesSeen(finder, self._bench.tasks.branches(entry.environment)))
         except (EngineError, OSError) as error:
             self.post_message(self.BranchesSeen(finder, [], str(error)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from textual import on
@@ -9,7 +10,8 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 
-from engine.bench import Bench, EnvironmentEntry
+from engine.bench import Bench
+from engine.bench.environments import EnvironmentEntry
 from engine.tasks.model import TaskState
 from tui.panes.cache import CachePane
 from tui.panes.diff import DiffPane
@@ -34,7 +36,7 @@ class PanesScreen(EngineScreen):
 
     def __init__(self, bench: Bench, first: str) -> None:
         super().__init__(bench)
-        self.entries: list[EnvironmentEntry] = []
+        self.entries: Sequence[EnvironmentEntry] = []
         self.entry_number = 0
         self.current = first
 
@@ -186,8 +188,12 @@ class PanesScreen(EngineScreen):
                 return "there is only one environment"
             case "next_attempt" if state is None or len(state.attempts) < 2:
                 return "the task has one attempt"
-            case "toggle" | "filter" | "next_failure" | "previous_failure" | "toggle_all" if state is None:
+            case _ if actions.group_of(action_id) == "log" and state is None:
                 return "no task is open"
+            case "fold" | "fold_all" if self.log_pane.log_view.shown.scope.raw:
+                return "raw output is shown whole"
+            case "log_next" | "log_previous" if self.log_pane.log_view.shown.needle is None:
+                return "nothing is looked for"
             case _ if actions.group_of(action_id) in ("diff", "files") and not self._has_diff:
                 return "there is no diff"
             case _:

@@ -72,7 +72,7 @@ class TasksScreen(ReviewScreen):
             return
         question = f"Stop “{task.title(state)[:60]}”?"
         self.ask(question, "Its container ends; what it did so far is kept in the log.", "stop it",
-                 lambda: self.do(lambda: self.bench.cancel(state.id), "Stopping …"))  # fmt: skip
+                 lambda: self.do(lambda: self.bench.tasks.cancel(state.id), "Stopping …"))  # fmt: skip
 
     def action_remove_task(self) -> None:
         """Remove a task; nothing is asked, as it can be brought back."""
@@ -86,9 +86,9 @@ class TasksScreen(ReviewScreen):
     def _remove(self, state: TaskState, *, back: bool = False) -> None:
         try:
             if back:
-                self.bench.bring_back(state.id)
+                self.bench.tasks.bring_back(state.id)
             else:
-                self.bench.remove(state.id)
+                self.bench.tasks.remove(state.id)
         except EngineError as error:
             self.post_message(self.Done(fault=error))
         else:
@@ -125,7 +125,7 @@ class TasksScreen(ReviewScreen):
                 return
             what, attempt = answer
             if what == "pick":
-                self.do(lambda: self.bench.pick(state.id, attempt), f"Attempt {attempt} is meant from now on.")
+                self.do(lambda: self.bench.tasks.pick(state.id, attempt), f"Attempt {attempt} is meant from now on.")
             self.open_task(state.id, attempt)
             if what == "open":
                 self.focus_pane("diff")

@@ -42,7 +42,7 @@ def test_two_actions_may_change_places() -> None:
 
 
 def test_panes_may_use_the_same_key() -> None:
-    assert keymap.read({"filter": "f5", "search": "f5"})[1] == []
+    assert keymap.read({"log_filter": "f5", "search": "f5"})[1] == []
 
 
 @pytest.mark.parametrize(
