@@ -75,14 +75,14 @@ def _handed_over(state: TaskState) -> tuple[Span, ...]:
 def empty_list(environment: str) -> tuple[Row, ...]:
     """What the list says while there is no task: what one is, and which keys lead to it."""
     keys = (("new_task", "write a prompt, start a task"), ("palette", "everything there is"), ("help", "every key"))
-    about = f"  on “{environment}”" if environment else ""
+    about = f" in “{one_line(environment, 16)}”" if environment else ""
     return (
         row(""),
         row(f"  No tasks yet{about}."),
         row(""),
-        row(("  A task is one prompt, worked on by", "muted")),
-        row(("  an agent in a container of its own.", "muted")),
-        row(("  It goes on when you leave.", "muted")),
+        row(("  A task is one prompt. An agent", "muted")),
+        row(("  works on it in a container, and", "muted")),
+        row(("  goes on when you leave.", "muted")),
         row(""),
         *(row((f"  {actions.key_of(name):<3}", "key"), (f" {said}", "muted")) for name, said in keys),
     )
