@@ -291,6 +291,28 @@ class Bench:
         _detach(spec.folder, environment, fork=fork)
         return spec.id
 
+    def replay(self, recording: str, *, speed: float = 1.0, fork: bool = False) -> str:
+        """Play a recording, a task's id or a folder that `save_recording` made, as a new task; returns its id.
+
+        Raises:
+            UsageError: there is no such recording, or it cannot be played at this speed.
+        """
+        from engine.tasks import recording as recordings
+
+        folder = recordings.prepare(self._recording(recording), speed)
+        _detach(folder, None, fork=fork)
+        return folder.name
+
+    def save_recording(self, reference: str, target: Path) -> int:
+        """Make a recording of a task in a new folder; returns its bytes. See `engine.tasks.recording.save`."""
+        from engine.tasks import recording as recordings
+
+        return recordings.save(self.folder(reference), self.cwd / target.expanduser())
+
+    def _recording(self, reference: str) -> Path:
+        folder = self.cwd / Path(reference).expanduser()
+        return folder if "/" in reference or folder.is_dir() else self.folder(reference)
+
     def follow_up(self, reference: str, prompt: str, *, attempt: int = 1, fork: bool = False) -> str:
         """Ask the agent of a task that has ended for more, in the state it left (SPEC T5); returns the task's id.
 
@@ -306,6 +328,7 @@ class Bench:
         from engine.tasks.spec import CANCEL
 
         state = self.task(reference)
+        turns.check(state, prompt, attempt)
         folder = self.folder(state.id)
         environment = self.environment(state.environment_path)
         require(environment)

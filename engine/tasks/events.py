@@ -25,7 +25,10 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TaskCreated(Event, frozen=True, kw_only=True, tag="task.created"):
-    """The first event: what was asked for; `network` is the mode the agent will have."""
+    """The first event: what was asked for; `network` is the mode the agent will have.
+
+    `recording` is the task that is only played again here; empty for one that works.
+    """
 
     id: str
     environment: str
@@ -36,6 +39,7 @@ class TaskCreated(Event, frozen=True, kw_only=True, tag="task.created"):
     branch: str = ""
     attempts: int = 1
     network: str = ""
+    recording: str = ""
 
 
 class TaskBase(Event, frozen=True, kw_only=True, tag="task.base"):

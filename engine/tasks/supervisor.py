@@ -16,7 +16,7 @@ from engine.tasks import events as ev
 from engine.tasks import turns
 from engine.tasks.journal import Journal
 from engine.tasks.recorder import Recorder
-from engine.tasks.spec import LOCK, TaskSpec, load
+from engine.tasks.spec import LOCK, PLAYBACK, TaskSpec, load
 from engine.tasks.stop import Stop
 from engine.tasks.turns import Turn
 
@@ -38,6 +38,12 @@ def supervise(folder: Path, environment: Environment | None = None) -> None:
     """
     lock = Lock(folder / LOCK)
     if not lock.try_acquire():
+        return
+    if (folder / PLAYBACK).exists():
+        from engine.tasks.recording import play
+
+        play(folder)
+        lock.release()
         return
     no_core_files()
     spec = load(folder)

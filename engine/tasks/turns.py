@@ -44,18 +44,29 @@ def first(spec: TaskSpec) -> Turn:
     return Turn(1, spec.prompt)
 
 
-def ask(folder: Path, state: TaskState, prompt: str, attempt: int) -> Turn:
-    """Write down a follow-up to an attempt of a task that has ended.
+def check(state: TaskState, prompt: str, attempt: int) -> None:
+    """Let only a follow-up pass that can be asked for.
 
     Raises:
-        UsageError: the task still works, there is no such attempt, or the prompt is empty.
+        UsageError: the task still works or never did, there is no such attempt, or the prompt is empty.
     """
     if not prompt.strip():
         raise UsageError("the prompt is empty", f'say what to do: fumehood follow-up {state.id} "now fix the docs"')
+    if state.recording:
+        raise UsageError(f"task {state.id} is a recording: there is nobody to ask", "start a task of your own")
     if not state.finished:
         raise UsageError(f"task {state.id} still works: {state.phase}", f"wait for it: fumehood logs -f {state.id}")
     if not 1 <= attempt <= len(state.attempts):
         raise UsageError(f"task {state.id} has no attempt {attempt}", f"it has 1 to {len(state.attempts)}")
+
+
+def ask(folder: Path, state: TaskState, prompt: str, attempt: int) -> Turn:
+    """Write down a follow-up to an attempt of a task that has ended.
+
+    Raises:
+        UsageError: as `check`.
+    """
+    check(state, prompt, attempt)
     before = state.attempts[attempt - 1]
     changed = before.result_sha if before.result_sha != state.base_sha else ""
     head = before.commits[-1][0] if before.commits else ""
