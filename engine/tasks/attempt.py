@@ -29,7 +29,6 @@ from engine.tasks.work import Work
 if TYPE_CHECKING:
     from engine.agents.base import Agent, Ended
     from engine.agents.route import Route
-    from engine.environment.model import Agent as AgentSection
     from engine.network.check import Entry
     from engine.tasks.outlet import Outlet
     from engine.tasks.spec import TaskSpec
@@ -118,10 +117,10 @@ def _agent(
         session=turn.session,
         turn=turn.number,
     )
-    ended, section = Ended("failed", reason="the container went away"), work.environment.agent
+    ended = Ended("failed", reason="the container went away")
     try:
         with watched(work, container) as disk:
-            watch = Watch(section, passed=lambda: _passed(section, disk, way_out))
+            watch = Watch(work.environment.agent, passed=lambda: _passed(disk, way_out))
             stop = work.stop.event
             ended = drive(agent, job, work.recorder, run=run, watch=watch, container=container, stop=stop)
         exhausted, told = limits_hit(work, container)
@@ -135,11 +134,11 @@ def _agent(
     return ended, bool(exhausted.forks)
 
 
-def _passed(section: AgentSection, disk: DiskWatch, way_out: Outlet | None) -> str:
+def _passed(disk: DiskWatch, way_out: Outlet | None) -> str:
     """Which of the limits that are seen from outside of the agent it has passed, in words."""
     if disk.exceeded:
         return f"it {disk.exceeded}"
-    spent = way_out is not None and way_out.model_requests > section.max_requests
+    spent = way_out is not None and way_out.budget is not None and way_out.budget.spent
     return "its requests are used up, see [agent] max_requests" if spent else ""
 
 
@@ -155,7 +154,7 @@ def _agent_network(work: Work, container: Container, route: Route | None, run: i
         yield None
         return
     from engine.network.check import entries, needs_registries, phase_policy, proof_target
-    from engine.network.policy import Policy
+    from engine.network.policy import ModelRules, Policy
     from engine.network.rules import parse_rules
     from engine.tasks.outlet import outlet
 
@@ -171,7 +170,7 @@ def _agent_network(work: Work, container: Container, route: Route | None, run: i
     )
     if route:
         rules = parse_rules(route.entries, inspect=True)
-        policy = replace(policy, allow=(*policy.allow, *rules), inspect=True)
+        policy = replace(policy, model=ModelRules(rules))
         allow += [(entry, [str(rule)]) for entry, rule in zip(route.entries, rules, strict=True)]
     mode: Literal["limited", "full"] = "full" if policy.mode == "full" else "limited"
     event = ev.NetworkPolicy(mode=mode, allow=allow, deny=deny, methods=list(network.methods), run=run)

@@ -48,6 +48,9 @@ def prompt(number, text):
             if message["method"] == "session/cancel" and rest != "stubborn":
                 return send({"id": number, "result": {"stopReason": "cancelled"}})
             time.sleep(0.1)
+    if word == "run":
+        shell("own", rest)
+        return send({"id": number, "result": {"stopReason": "end_turn"}})
     if word == "die":
         print("no JSON at all", file=sys.stderr, flush=True)
         sys.exit(7)

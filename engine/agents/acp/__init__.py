@@ -29,7 +29,8 @@ class Settings:
     """What `[agent.options]` may say about an ACP agent, all of it text.
 
     Attributes:
-        base_url: where its model is, over HTTPS; empty when it needs none, or the environment's policy lets it out.
+        base_url: where its model is, over HTTPS, or over HTTP on this machine; empty when it needs none, or the
+            environment's policy lets it out.
         key_env: the variable of the user's environment that holds the key; in the container it holds a placeholder.
         key_header: the header field for the key; in `Authorization` it is a bearer token.
     """
@@ -78,7 +79,7 @@ class AcpAgent(Agent):
             read.base_url,
             ("/*",),
             header=read.key_header,
-            value=Secret(value.encode()),
+            value=Secret(value.encode()) if key else None,
             drops=tuple(sorted(others)),
             variable=read.key_env,
         )
@@ -100,8 +101,8 @@ def _read(settings: Mapping[str, Any]) -> Settings:
         if not isinstance(value, str) or not value:
             raise UsageError(f"option {name} must be a text", f'write {name} = "…"')
     read = Settings(**given)
-    if bool(read.base_url) != bool(read.key_env):
-        raise UsageError("the options base_url and key_env belong together", "write both, or neither")
+    if read.key_env and not read.base_url:
+        raise UsageError("option key_env has no use without base_url", "write both, or neither")
     return read
 
 

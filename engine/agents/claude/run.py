@@ -28,14 +28,14 @@ _INTERRUPT = (
 )
 
 
-async def work(job: Job, settings: Settings) -> AsyncIterator[Yielded]:
-    """Do the job; the last thing that is yielded is an `Ended`."""
+async def work(job: Job, settings: Settings, url: str) -> AsyncIterator[Yielded]:
+    """Do the job with the model at `url`; the last thing that is yielded is an `Ended`."""
     found = await project_instructions(job.terminal, job.workdir)
     argv = [f"{INSIDE}/claude", "-p", "--output-format", "stream-json", "--verbose", "--dangerously-skip-permissions"]
     argv += ["--model", settings.model] if settings.model else []
     argv += ["--append-system-prompt", f"The project's instructions:\n\n{found.text}"] if found.text else []
     argv += ["--resume", job.session] if job.session else []
-    environ = {**_VARIABLES, "ANTHROPIC_BASE_URL": settings.base_url.rstrip("/")}
+    environ = {**_VARIABLES, "ANTHROPIC_BASE_URL": url}
     shell = ["bash", "-lc", _START, "claude", *argv]
     story, lines, said, pid = Story(job.workdir), Lines(), b"", ""
     begun, code = False, None
