@@ -17,9 +17,10 @@ from engine.errors import EngineError, UsageError
 from engine.state import private_dir, tasks_dir, write_atomic
 from engine.tasks import events as ev
 from engine.tasks.journal import JOURNAL, OUTPUT, Journal, encode, output_path, read, read_all
-from engine.tasks.model import FINISHED, TaskState
+from engine.tasks.model import FINISHED
 from engine.tasks.spec import PLAYBACK, new_id
 from engine.tasks.stop import Stop
+from engine.tasks.unfinished import endings
 
 FASTEST = 1000.0
 _BLOCK = 1 << 20
@@ -119,9 +120,7 @@ class _Player:
     def __init__(self, folder: Path, recording: Path, journal: Journal, stop: Stop, speed: float) -> None:
         self._folder, self._recording, self._journal = folder, recording, journal
         self._stop, self._speed = stop, speed
-        self._state = TaskState(folder.name)
         self._files: dict[str, IO[bytes]] = {}
-        self._running: set[str] = set()
 
     def play(self) -> None:
         private_dir(self._folder / OUTPUT)
@@ -159,16 +158,13 @@ class _Player:
         match event:
             case ev.CommandStarted():
                 self._files[event.id] = output_path(self._folder, event.id).open("wb", buffering=0)
-                self._running.add(event.id)
             case ev.CommandOutput() if event.id in self._files:
                 self._output(event)
             case ev.CommandFinished():
                 if file := self._files.pop(event.id, None):
                     file.close()
-                self._running.discard(event.id)
             case _:
                 pass
-        self._state.apply(event)
         self._journal.append(event)
 
     def _output(self, event: ev.CommandOutput) -> None:
@@ -190,10 +186,7 @@ class _Player:
         write_atomic(private_dir(self._folder / "attempts" / str(run)) / "diff.patch", data)
 
     def _cancelled(self) -> None:
-        for name in sorted(self._running):
-            self._journal.append(ev.CommandFinished(id=name, exit_code=None, duration=0.0, status="killed"))
-        for attempt in self._state.attempts:
-            if attempt.status == "in_progress":
-                stopped = ev.RunFinished(status="stopped", reason=self._stop.reason, run=attempt.number)
-                self._journal.append(stopped)
+        told = read_all(self._folder)
+        for event in endings(told, command="killed", run="stopped", reason=self._stop.reason):
+            self._journal.append(event)
         self._journal.append(ev.TaskStatus(status=self._stop.status, reason=self._stop.reason))

@@ -8,9 +8,10 @@ from pathlib import Path
 from engine.errors import DockerUnavailable
 from engine.state import Lock, remove_socket_dirs
 from engine.tasks import events as ev
-from engine.tasks.journal import Journal
+from engine.tasks.journal import Journal, read_all
 from engine.tasks.model import TaskState
 from engine.tasks.spec import LOCK
+from engine.tasks.unfinished import endings
 
 # How long after it was asked for a task may be without a supervisor: the time to start one.
 _START_SECONDS = 15.0
@@ -31,6 +32,8 @@ def mark_interrupted(folder: Path, state: TaskState) -> None:
     try:
         where = f" in {state.phase}" if state.phase else ""
         journal = Journal(folder)
+        for event in endings(read_all(folder), command="lost", run="failed", reason="its supervisor ended"):
+            journal.append(event)
         journal.append(ev.TaskStatus(status="interrupted", reason=f"interrupted{where}: its supervisor ended"))
         journal.close()
         remove_containers(state.id)

@@ -17,6 +17,7 @@ from engine.errors import UsageError
 from engine.tasks import events as ev
 from engine.tasks import journal, recording
 from engine.tasks.model import fold, status_json
+from engine.tasks.unfinished import endings
 
 ROOT = Path(__file__).resolve().parents[2]
 PATCH = b"diff --git a/a b/a\nnew file mode 100644\n--- /dev/null\n+++ b/a\n@@ -0,0 +1 @@\n+one\n"
@@ -132,6 +133,16 @@ def test_the_command_line_plays_saves_and_refuses(recorded: Path, tmp_path: Path
     for wrong in (("replay", "./nothing"), ("replay", task, "--speed", "0"), ("replay", task, "--speed", "nan")):
         done = run(*wrong)
         assert (done.returncode, "Traceback" in done.stderr) == (2, False), wrong
+
+
+def test_a_journal_that_nobody_goes_on_writing_is_completed(recorded: Path) -> None:
+    events = list(journal.read_all(recorded))
+    assert endings(events, command="lost", run="failed", reason="gone") == []
+    command, run = endings(events[:16], command="lost", run="failed", reason="gone")
+    assert isinstance(command, ev.CommandFinished)
+    assert (command.id, command.status, command.exit_code) == ("0002", "lost", None)
+    assert isinstance(run, ev.RunFinished)
+    assert (run.status, run.reason, run.commands) == ("failed", "gone", 2)
 
 
 def test_cancel_ends_what_runs(recorded: Path) -> None:
