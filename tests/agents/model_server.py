@@ -102,7 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not ok:
             self.wfile.write(json.dumps(step.error).encode())
             return
-        written = step.raw if step.raw is not None else stream(self.path, number, step)
+        written = step.raw if step.raw is not None else stream(self.path.partition("?")[0], number, step)
         try:
             self.wfile.write(written[: len(written) // 2] if step.cut else written)
         except OSError:
