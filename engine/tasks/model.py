@@ -123,6 +123,11 @@ class TaskState:
             self.attempts.append(AttemptState(len(self.attempts) + 1))
         return self.attempts[number - 1]
 
+    def has_work(self, number: int) -> bool:
+        """Whether the container of attempt `number` holds what its agent, or a service beside it, may have done."""
+        last = next((phase.name for phase in reversed(self.phases) if phase.attempt == number), "")
+        return last in ("start", "agent", "collect")
+
     def apply(self, event: ev.AnyEvent) -> None:
         """Take one event in; events come in the order of their `seq`."""
         self.last_seq = event.seq
@@ -166,7 +171,8 @@ class TaskState:
             for attempt in self.attempts:
                 if attempt.status in ("pending", "in_progress"):
                     attempt.status = "cancelled" if event.status == "cancelled" else "failed"
-            if event.reason and self.error is None and event.status in ("error", "interrupted"):
+            # What a phase failed with is only how the loss of its container showed.
+            if event.reason and (event.status == "interrupted" or (event.status == "error" and self.error is None)):
                 self.error = Failure(self.phase, event.reason)
 
     def _phase(self, event: ev.PhaseStarted | ev.PhaseFinished) -> None:

@@ -6,11 +6,12 @@ import threading
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.crash import no_core_files
-from engine.errors import Cancelled, ContainerError, DockerUnavailable, EngineError, PhaseFailed
+from engine.errors import Cancelled, ContainerError, DockerUnavailable, EngineError, Lost, PhaseFailed
 from engine.state import Lock
 from engine.tasks import events as ev
 from engine.tasks import turns
@@ -49,7 +50,7 @@ def supervise(folder: Path, environment: Environment | None = None) -> None:
     spec = load(folder)
     journal = Journal(folder)
     recorder = Recorder(folder, journal)
-    stop = Stop(folder, tick=recorder.flush, force=lambda: _remove_containers(spec.id))
+    stop = Stop(folder, tick=recorder.flush, force=partial(_settle, folder))
     try:
         turn, base_sha = _turn_now(folder, spec)
         recorder.emit(ev.TaskStatus(status="in_progress"))
@@ -64,9 +65,13 @@ def supervise(folder: Path, environment: Environment | None = None) -> None:
     recorder.emit(ev.TaskStatus(status=status, reason=reason))
     journal.close()
     lock.release()
-    from engine.tasks.garbage import after_task
+    from engine.tasks import garbage, recovery
 
-    after_task()
+    if status == "interrupted":
+        recovery.wait_for_engine()
+    else:
+        recovery.reconcile()
+    garbage.after_task()
 
 
 def _turn_now(folder: Path, spec: TaskSpec) -> tuple[Turn, str]:
@@ -84,6 +89,8 @@ def _run(
     spec: TaskSpec, turn: Turn, base_sha: str, environment: Environment | None, recorder: Recorder, stop: Stop
 ) -> tuple[ev.Status, str]:
     """The way of a turn; returns the task's last status and why."""
+    from engine.tasks.recovery import files_kept
+
     clean_up: list[Callable[[], object]] = []
     try:
         work = _work_of(spec, turn, base_sha, environment, recorder, stop)
@@ -91,18 +98,20 @@ def _run(
         return ("ready", "") if completed else ("error", reason)
     except Cancelled:
         return stop.status, stop.reason
-    except PhaseFailed as error:
-        return (stop.status, stop.reason) if stop.event.is_set() else ("error", error.message)
     except EngineError as error:
         if stop.event.is_set():
             return stop.status, stop.reason
+        if isinstance(error, Lost) or isinstance(error.__cause__, Lost):
+            return "interrupted", f"{error.message}{files_kept(spec.id, _settle(spec.folder))}"
+        if isinstance(error, PhaseFailed):
+            return "error", error.message
         mine = not isinstance(error, ContainerError)
         recorder.emit(ev.Error(text=error.message, kind="workbench" if mine else "container", hint=error.hint))
         return "error", error.message
     finally:
         for step in clean_up:
             step()
-        _remove_containers(spec.id, keep_stopped=True)
+        _settle(spec.folder)
         _give_up_old_containers()
 
 
@@ -129,7 +138,7 @@ def _work_of(
         from engine.secrets.masker import Masker
 
         recorder.masker = Masker(hidden)
-    branch = base_sha if turn.number > 1 and base_sha else spec.branch
+    branch = base_sha if turn.attempt and base_sha else spec.branch
     return Work(spec.id, spec.folder, branch, environment, source, recorder, connect(), stop, secrets, agent=spec.agent)
 
 
@@ -178,6 +187,8 @@ def _containers(work: Work, spec: TaskSpec, turn: Turn) -> tuple[Base | None, di
         left = kept.take(work, turn.attempt)
         if left:
             return None, {turn.attempt: left}
+        if turn.collects:
+            raise ContainerError("the container with the files is gone", "go on with a follow-up, or start again")
         text = "the container of the turn before is gone: a new one gets the files as that turn left them"
         work.recorder.emit(ev.Notice(level="info", text=text, run=turn.attempt))
     runs = [turn.attempt] if turn.attempt else list(range(1, spec.attempts + 1))
@@ -189,11 +200,14 @@ def _containers(work: Work, spec: TaskSpec, turn: Turn) -> tuple[Base | None, di
     return base, containers
 
 
-def _remove_containers(task: str, *, keep_stopped: bool = False) -> None:
-    """As `recovery.remove_containers`, imported at the end of a task, not on its way to the start."""
-    from engine.tasks.recovery import remove_containers
+def _settle(folder: Path) -> list[int]:
+    """As `recovery.settle`, imported at the end of a task; while the engine is away it waits."""
+    from engine.containers.endpoint import connect
+    from engine.tasks.recovery import settle
 
-    remove_containers(task, keep_stopped=keep_stopped)
+    with suppress(ContainerError):
+        return settle(connect(), folder)
+    return []
 
 
 def _give_up_old_containers() -> None:

@@ -93,7 +93,7 @@ def test_it_tells_the_same_story_and_ends_as_it_ended(recorded: Path) -> None:
     assert status_json(state)["recording"] == "abc"
     assert len(state.turns) == 2
     assert any(isinstance(e, ev.Notice) and "nothing of it runs" in e.text for e in events)
-    assert Bench().diff(folder.name) == PATCH
+    assert Bench().results.diff(folder.name) == PATCH
 
 
 def test_a_recording_of_a_recording_names_the_task_that_worked(recorded: Path) -> None:
@@ -153,10 +153,10 @@ def test_cancel_ends_what_runs(recorded: Path) -> None:
         deadline = time.monotonic() + 60
         while not any(isinstance(e, ev.Notice) for e in journal.read_all(folder)):
             assert time.monotonic() < deadline
-        assert bench.task(folder.name).status == "pending"
-        bench.cancel(folder.name)
+        assert bench.tasks.get(folder.name).status == "pending"
+        bench.tasks.cancel(folder.name)
         assert player.wait(30) == 0
-    assert bench.task(folder.name).status == "cancelled"
+    assert bench.tasks.get(folder.name).status == "cancelled"
 
 
 def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from textual import on
@@ -9,7 +10,8 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 
-from engine.bench import Bench, EnvironmentEntry
+from engine.bench import Bench
+from engine.bench.environments import EnvironmentEntry
 from engine.tasks.model import TaskState
 from tui.panes.cache import CachePane
 from tui.panes.diff import DiffPane
@@ -34,7 +36,7 @@ class PanesScreen(EngineScreen):
 
     def __init__(self, bench: Bench, first: str) -> None:
         super().__init__(bench)
-        self.entries: list[EnvironmentEntry] = []
+        self.entries: Sequence[EnvironmentEntry] = []
         self.entry_number = 0
         self.current = first
 
