@@ -153,7 +153,12 @@ def _agent(
             watch = Watch(work.environment.agent, passed=lambda: _passed(disk, way_out))
             stop = work.stop.event
             ended = drive(agent, job, work.recorder, run=run, watch=watch, container=container, stop=stop)
-        exhausted, told = limits_hit(work, container)
+        try:
+            exhausted, told = limits_hit(work, container)
+        except ContainerError:
+            # Whatever its agent made of that: it worked in a container that is not there any more.
+            ended = msgspec.structs.replace(ended, status="failed", reason="the container went away")
+            raise
         if told and ended.status == "failed":
             ended = msgspec.structs.replace(ended, reason=f"{ended.reason}; {told}")
         elif told:

@@ -155,9 +155,10 @@ def responses(number: int, step: Step) -> list[Data]:
         output.append(call)
     read, written = step.tokens
     ended = "response.incomplete" if step.full else "response.completed"
-    response = {"output": output, "usage": {"input_tokens": read, "output_tokens": written}}
+    usage = {"input_tokens": read, "output_tokens": written, "total_tokens": read + written}
+    response = {"id": f"resp_{number}", "output": output, "usage": usage}
     return [
-        {"type": "response.created", "response": {"output": []}},
+        {"type": "response.created", "response": {"id": f"resp_{number}", "output": []}},
         *({"type": "response.output_text.delta", "delta": piece} for piece in pieces(step.say)),
         *({"type": "response.output_item.done", "item": item} for item in output),
         {"type": ended, "response": response},

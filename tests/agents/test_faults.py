@@ -76,7 +76,7 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 
 
 @pytest.fixture(scope="module")
-def place(kind: Kind, lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Kind, Lab, Path]]:
+def place(kind: Kind, lab: Lab) -> tuple[Kind, Lab, Path]:
     """A laboratory whose user has the agent's program and key, with a project for it."""
     lab.variables["MODEL_KEY"] = KEY
     folder = conftest.SHARED / "fumehood/agents" / kind.name
@@ -86,7 +86,7 @@ def place(kind: Kind, lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Ite
         data = lab.home / "data/fumehood/agents"
         data.mkdir(parents=True, exist_ok=True)
         (data / kind.name).symlink_to(folder)
-    yield kind, lab, lab.project(kind.name, f'name = "{kind.name}"\n', dict(kind.files))
+    return kind, lab, lab.project(kind.name, f'name = "{kind.name}"\n', dict(kind.files))
 
 
 def serve(kind: Kind, *steps: model_server.Step) -> AbstractContextManager[Any]:
@@ -116,7 +116,7 @@ def begin(place: tuple[Kind, Lab, Path], model: Any) -> str:
 
 def ended(place: tuple[Kind, Lab, Path], task: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The one end of the run and all events, when the task has ended; nothing of it is left then."""
-    kind, lab, _ = place
+    _, lab, _ = place
     followed = lab.run("logs", "-f", task, timeout=SECONDS + 60)
     assert followed.returncode == 0, followed.stderr
     events = lab.events(task)
