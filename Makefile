@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint bench
+.PHONY: help demo test test-slow faults lint bench
 
 BIN := .venv/bin
 export PYTHON
@@ -25,6 +25,10 @@ test-slow: ## Run the tests that download for minutes: real projects, real agent
 	@scripts/prepare test
 	@for agent in codex claude; do XDG_DATA_HOME="$(AGENTS)" $(BIN)/fumehood agent install $$agent || exit 1; done
 	@FUMEHOOD_TEST_AGENTS="$(AGENTS)" $(BIN)/pytest -m slow
+
+faults: ## Cancel a hundred tasks, in every phase and state, and print how each ended
+	@scripts/prepare test
+	@$(BIN)/python -m tests.faults.cancel --runs 100
 
 lint: ## Check style, types and the import rules
 	@scripts/prepare venv
