@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from engine.tasks.turns import Turn
 
 _SELF_TEST_SECONDS = 15.0
+# A larger diff says nothing to an agent that its work tree does not say better.
+_SHOWN_PATCH = 256 << 10
 
 
 def attempt(work: Work, spec: TaskSpec, turn: Turn, base: Base | None, container: Container, run: int) -> Ended:
@@ -145,6 +147,7 @@ def _agent(
         environment_dir=work.environment.directory,
         settings=agent_settings(work.environment),
         session=turn.session,
+        before=_before(work, run) if turn.number > 1 else "",
         turn=turn.number,
     )
     ended = Ended("failed", reason="the container went away")
@@ -167,6 +170,17 @@ def _agent(
         _finished(work, ended, run, time.monotonic() - started)
     # What still runs may leave no process for what comes next.
     return ended, bool(exhausted.forks)
+
+
+def _before(work: Work, run: int) -> str:
+    """The earlier turns of an attempt, for an agent that does not remember them."""
+    from engine.agents.earlier import summary
+    from engine.tasks.journal import read_all
+    from engine.tasks.model import fold
+
+    patch = work.folder / "attempts" / str(run) / "diff.patch"
+    text = patch.read_text("utf-8", "replace") if patch.is_file() and patch.stat().st_size < _SHOWN_PATCH else ""
+    return summary(fold(work.id, read_all(work.folder)), run, text)
 
 
 def _passed(disk: DiskWatch, way_out: Outlet | None) -> str:

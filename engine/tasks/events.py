@@ -153,6 +153,14 @@ class RunStarted(Event, frozen=True, kw_only=True, tag="run.started"):
     where: Literal["host", "container"] = "container"
 
 
+class Instructions(Event, frozen=True, kw_only=True, tag="instructions"):
+    """What the project tells its agents (AGENTS.md): the files, each with whether setup made or changed it, and the
+    commands for tests and linters that they name, as far as they can be made out."""
+
+    files: list[tuple[str, bool]] = []
+    commands: list[tuple[Literal["test", "lint"], str]] = []
+
+
 class Message(Event, frozen=True, kw_only=True, tag="message"):
     """Text of the agent for the user."""
 
@@ -304,6 +312,7 @@ AnyEvent = (
     | NetworkLost
     | NetworkRestored
     | RunStarted
+    | Instructions
     | Message
     | Reasoning
     | Plan

@@ -23,6 +23,7 @@ from engine.agents.base import (
     Yielded,
     login_shell,
 )
+from engine.agents.earlier import NEVER_BEGUN, anew
 from engine.agents.instructions import project_instructions
 from engine.agents.loop import conversation as talk
 from engine.agents.loop.client import Model, Spent
@@ -84,13 +85,15 @@ class LoopAgent(Agent):
             return
         session = talk.Session(job.home, job.session)
         yield Begun(model=settings.model, session=session.name)
-        if session.lost:
-            yield ev.Notice(level="warning", text="the earlier conversation is gone: the agent does not remember it")
-        session.turns.append(talk.User(text(job.prompt)))
+        prompt = job.prompt
+        if session.lost or (job.before and not job.session):
+            prompt, lost = anew(job, "its conversation is gone" if session.lost else NEVER_BEGUN)
+            yield lost
+        session.turns.append(talk.User(text(prompt)))
         session.save()
         found = await project_instructions(job.terminal, job.workdir)
-        for notice in found.notices:
-            yield ev.Notice(level="warning", text=notice)
+        for event in found.events():
+            yield event
         system = SYSTEM.format(workdir=job.workdir, seconds=settings.command_timeout)
         system += f"\nThe project's instructions:\n\n{found.text}\n" if found.text else ""
         async with Model(settings, int(job.settings.get("max_requests", 500))) as model:
