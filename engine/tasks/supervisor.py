@@ -196,7 +196,7 @@ def _containers(work: Work, spec: TaskSpec, turn: Turn) -> tuple[Base | None, di
         standing_by = [base.standby.container] if base.standby else []
         containers = dict(zip(runs, standing_by, strict=False))
         for run in runs[len(containers) :]:
-            containers[run] = create(work.api, work.agent_container_spec(base.image, "task", run))
+            containers[run] = create(work.api, work.agent_container_spec(base.image, "task", run), work.stop.event)
     return base, containers
 
 
