@@ -45,9 +45,13 @@ class Step:
 
 @dataclass
 class ModelServer:
-    """The running server, and what it was asked: bodies and header fields of its requests, in their order."""
+    """The running server, and what it was asked: bodies and header fields of its requests, in their order.
+
+    With `titles`, requests that offer no tools are for the title of the session: they get one, and are no step.
+    """
 
     steps: Sequence[Step]
+    titles: bool = False
     url: str = ""
     requests: list[Data] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
@@ -56,6 +60,8 @@ class ModelServer:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def next(self, body: Data, headers: dict[str, str]) -> tuple[int, Step]:
+        if self.titles and not body.get("tools"):
+            return 0, Step(say="A title")
         with self.lock:
             number = len(self.requests)
             self.requests.append(body)
@@ -65,9 +71,9 @@ class ModelServer:
 
 
 @contextmanager
-def serving(*steps: Step) -> Iterator[ModelServer]:
+def serving(*steps: Step, titles: bool = False) -> Iterator[ModelServer]:
     """Answer the first request with the first step, and so on; all further ones with the last."""
-    model = ModelServer(steps)
+    model = ModelServer(steps, titles)
     with ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"model": model})) as server:
         server.daemon_threads = True
         model.url = f"http://127.0.0.1:{server.server_address[1]}/v1"

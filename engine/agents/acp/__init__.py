@@ -1,13 +1,14 @@
 """The `acp` agent: any program in the container that speaks the Agent Client Protocol on its input and output.
 
-The program has to be in the image, or setup installs it. Tools are its own; we offer neither files nor terminals, which
-it has where it is. Where its model is reached through the gateway, the key is put in there.
+The program has to be in the image, or setup installs it, or it is one that `fumehood agent install` has brought, which
+the container is shown then. Tools are its own; we offer neither files nor terminals, which it has where it is. Where
+its model is reached through the gateway, the key is put in there.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,10 +19,14 @@ from engine.errors import UsageError
 
 if TYPE_CHECKING:
     from engine.agents.route import Route
+    from engine.containers.container import Mount
     from engine.secrets.secret import Secret
 
 _OF_ALL_AGENTS = frozenset(field.name for field in fields(Section))
 _BEARER = "Authorization"
+
+INSIDE = "/run/fumehood/acp"
+"""Where containers see the folder of the program, if it is an installed one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,15 @@ class AcpAgent(Agent):
         except UsageError as error:
             found.append(f"{error.message} ({error.hint})" if error.hint else error.message)
         return found
+
+    def mounts(self, settings: Mapping[str, Any]) -> Sequence[Mount]:
+        """The folder of the program, read-only, if it is an installed one that needs nothing else."""
+        from engine.agents import packages
+        from engine.containers.container import Mount
+
+        name = next(iter(settings.get("command", ())), "")
+        found = packages.installed(name) if name in packages.PACKAGES else None
+        return (Mount(found.program.parent, INSIDE),) if found and not found.program.suffix else ()
 
     def secrets(self, settings: Mapping[str, Any]) -> Mapping[str, Secret]:
         """The key of the model, if it is given one."""

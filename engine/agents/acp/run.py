@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from engine import __version__
+from engine.agents.acp import INSIDE
 from engine.agents.acp.connection import Connection, Message
 from engine.agents.acp.story import Story
 from engine.agents.base import Alive, Begun, Ended, Job, Yielded
@@ -30,8 +31,8 @@ _HELLO = {
 async def work(job: Job) -> AsyncIterator[Yielded]:
     """Do the job; the last thing that is yielded is an `Ended`."""
     found = await project_instructions(job.terminal, job.workdir)
-    # A login shell, as commands of agents have: setup may have put the program on its path.
-    argv = ["bash", "-lc", 'exec "$@"', "acp", *job.settings.get("command", ())]
+    # A login shell, as commands of agents have: setup may have put the program on its path, before the installed one.
+    argv = ["bash", "-lc", f'PATH=$PATH:{INSIDE} exec "$@"', "acp", *job.settings.get("command", ())]
     async with Connection(job.terminal, argv, job.workdir) as connection:
         turn = _Turn(job, connection)
         try:
