@@ -1,6 +1,6 @@
 """What can go wrong with an agent, for each kind of agent that runs here: one end, with its reason, and nothing left.
 
-Always: `loop` on the host, `acp` in the container. With their programs (`make test-slow` installs them): the real codex
+Always: `loop` on the host, `acp` in the container. With their programs (`make test-slow` installs and tries them): the real codex
 and the real claude.
 """
 
@@ -82,7 +82,7 @@ def place(kind: Kind, lab: Lab) -> tuple[Kind, Lab, Path]:
     folder = conftest.SHARED / "fumehood/agents" / kind.name
     if kind.name in ("codex", "claude"):
         if not (folder / "current").exists():
-            pytest.skip(f"{kind.name} is not installed for tests: make test-slow does that")
+            pytest.skip(f"{kind.name} is not installed for tests: make agents does that")
         data = lab.home / "data/fumehood/agents"
         data.mkdir(parents=True, exist_ok=True)
         (data / kind.name).symlink_to(folder)
