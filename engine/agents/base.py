@@ -166,6 +166,10 @@ class Agent(Protocol):
         """
         return None
 
+    def warm(self, settings: Mapping[str, Any]) -> None:
+        """Do what needs no container, such as slow imports; called while the container starts."""
+        return
+
     def start(self, job: Job) -> AsyncIterator[Yielded]:
         """Work on the job; ends after `Ended`.
 

@@ -26,7 +26,7 @@ from engine.agents.base import (
 from engine.agents.earlier import NEVER_BEGUN, anew
 from engine.agents.instructions import project_instructions
 from engine.agents.loop import conversation as talk
-from engine.agents.loop.client import Model, Spent
+from engine.agents.loop.client import Model, Spent, needs_trust, trust
 from engine.agents.loop.settings import Settings, read
 from engine.agents.loop.wire import BASH, ModelError
 from engine.agents.parts import text
@@ -76,6 +76,14 @@ class LoopAgent(Agent):
         if found is None:
             raise UsageError("; ".join(problems))
         return {"key of the model": Secret(found.key.encode())} if found.key else {}
+
+    def warm(self, settings: Mapping[str, Any]) -> None:
+        """Load the HTTP client, and who is trusted to be a server: 0.2 s."""
+        import httpx  # noqa: F401
+
+        found, _ = read(_options(settings))
+        if found and needs_trust(found.base_url):
+            trust()
 
     async def start(self, job: Job) -> AsyncIterator[Yielded]:
         """Work on the prompt, in the earlier conversation if the job names one."""
