@@ -142,7 +142,7 @@ def _build(work: Work, image_id: str, key: Key, decision: Explanation) -> Base:
             checkout = work.checkout
             work.stop.check()
             mounts = (Mount(checkout.mirror.git_dir, MIRROR),)
-            container = create(work.api, work.container_spec(image_id, "setup", 1, mounts))
+            container = create(work.api, work.container_spec(image_id, "setup", 1, mounts), work.stop.event)
             after.callback(container.remove)
             folders = dict.fromkeys((f"{HOME}/", "/workspace/"), (b"", 0o1777))
             container.put_all({**folders, BASHRC: (BASHRC_CONTENT.encode(), 0o644)})

@@ -18,7 +18,7 @@ from engine.tasks import events as ev
 from engine.tasks import queue, turns
 from engine.tasks.journal import Journal
 from engine.tasks.recorder import Recorder
-from engine.tasks.spec import LOCK, TaskSpec, load
+from engine.tasks.spec import LOCK, PLAYBACK, TaskSpec, load
 from engine.tasks.stop import Stop
 from engine.tasks.turns import Turn
 
@@ -40,6 +40,12 @@ def supervise(folder: Path, environment: Environment | None = None) -> None:
     """
     lock = Lock(folder / LOCK)
     if not lock.try_acquire():
+        return
+    if (folder / PLAYBACK).exists():
+        from engine.tasks.recording import play
+
+        play(folder)
+        lock.release()
         return
     no_core_files()
     spec = load(folder)
@@ -217,7 +223,7 @@ def _containers(work: Work, spec: TaskSpec, turn: Turn) -> tuple[Base | None, di
         standing_by = [base.standby.container] if base.standby else []
         containers = dict(zip(runs, standing_by, strict=False))
         for run in runs[len(containers) :]:
-            containers[run] = create(work.api, work.agent_container_spec(base.image, "task", run))
+            containers[run] = create(work.api, work.agent_container_spec(base.image, "task", run), work.stop.event)
     return base, containers
 
 
