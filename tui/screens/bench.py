@@ -32,6 +32,7 @@ class BenchScreen(ReviewScreen):
         self.wanted: str | None = task_id or ""
         self._pace = pacing.Pace()
         self._patch_of: tuple[str, int, float, str] | None = None
+        self._looked_around = False
 
     def on_mount(self) -> None:
         """Read what there is, in threads; the screen is there at once."""
@@ -42,9 +43,14 @@ class BenchScreen(ReviewScreen):
     def _begin(self) -> None:
         # After the first paint: what is read here must not delay it.
         self.read_tasks(check=True)
-        self.read_environments()
-        self.begin_care()
         self.set_interval(pacing.FAST, self.tick)
+
+    def _look_around(self) -> None:
+        """Read everything else, once the task that is open has been painted: threads take turns with painting."""
+        if not self._looked_around:
+            self._looked_around = True
+            self.read_environments()
+            self.begin_care()
 
     # Answers of the engine
 
@@ -58,6 +64,8 @@ class BenchScreen(ReviewScreen):
                 self.wanted = None
                 self.tasks_pane.select(opened)
                 self.open_task(opened)
+            else:
+                self._look_around()
         self.refresh_bars()
 
     @on(EngineScreen.Loaded)
@@ -89,6 +97,7 @@ class BenchScreen(ReviewScreen):
             self.read_patch(feed.state.id, feed.attempt)
         else:
             self.diff_pane.show(None, feed.state)
+            self.call_after_refresh(self._look_around)
 
     @on(EngineScreen.Patched)
     def _patched(self, event: EngineScreen.Patched) -> None:
@@ -97,6 +106,7 @@ class BenchScreen(ReviewScreen):
             self.diff_pane.show(event.changes, feed.state, event.fault)
             self.call_after_refresh(event.painted.set)
             self.refresh_bars()
+            self.call_after_refresh(self._look_around)
 
     @on(EngineScreen.EnvironmentsRead)
     def _environments_read(self, event: EngineScreen.EnvironmentsRead) -> None:
@@ -291,6 +301,7 @@ class BenchScreen(ReviewScreen):
 
     @on(EngineScreen.Done)
     def _done(self, event: EngineScreen.Done) -> None:
+        self._look_around()
         if event.fault is not None:
             self.tell_fault(event.fault)
         elif event.text:
