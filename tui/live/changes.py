@@ -18,6 +18,8 @@ from tui.present.patch_header import FileDiff
 
 # So much of a large patch is shown while the rest is read.
 _FIRST = 96 << 10
+# Of a patch that is larger than anybody reads, only so much is shown: an index of more would fill the memory.
+MOST = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Changes:
 
 
 def read(path: Path, review: DiffReview) -> Iterator[Changes]:
-    """Read a patch; a large one first as far as a screen or two need it. For a thread.
+    """Read a patch, up to `MOST` bytes of it; a large one first as far as a screen or two need it. For a thread.
 
     Raises:
         OSError: the file cannot be read.
@@ -62,7 +64,7 @@ def read(path: Path, review: DiffReview) -> Iterator[Changes]:
         if beginning.files:
             # It is shown without syntax colours: what makes them is loaded here, where nobody waits.
             lexer_for(beginning.files[0].path)
-    found = patch.index(path)
+    found = patch.index(path, limit=MOST)
     yield placed(found, build(found.files), review)
 
 

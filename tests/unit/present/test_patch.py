@@ -138,7 +138,8 @@ def test_the_lexer_is_the_one_that_pygments_takes() -> None:
 
 
 def test_a_page_that_is_there_at_once_has_no_syntax_colours(found: patch.PatchIndex) -> None:
-    rows = range(found.hunks[0] + 1, found.hunk_range(found.hunks[0] + 1)[1])
+    lines = (patch.CONTEXT, patch.ADDED, patch.REMOVED)
+    rows = [row for row, kind in enumerate(found.kinds) if kind in lines]
     plain, coloured = (DiffPage(arrange(found, split=False, hide_space=False), plain=plain) for plain in (True, False))
     assert [plain.spans(row) for row in rows] == [[(coloured.text(row), "")] for row in rows]
     assert any(role for row in rows for _, role in coloured.spans(row))
