@@ -45,6 +45,7 @@ lint: ## Check style, types and the import rules
 	$(BIN)/lint-imports --no-cache --no-logo || status=1; \
 	exit $$status
 
-bench: ## Measure the start of a task and of a command against docker's own
+bench: ## Measure the start of a task and of a command against docker's own, and the workbench against its peers
 	@scripts/prepare
-	@set -e; for file in tests/bench/*.py; do $(BIN)/python "$$file"; done
+	@set -e; for file in $(filter-out %/tui.py,$(wildcard tests/bench/*.py)); do $(BIN)/python "$$file"; done
+	@$(BIN)/python tests/bench/tui.py --quick

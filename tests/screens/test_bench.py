@@ -397,3 +397,20 @@ async def test_behind_a_dialog_only_what_changes_is_painted(app: App, monkeypatc
         frames.clear()
         await pilot.pause(1.0)
         assert frames == []
+
+
+async def test_the_open_task_comes_before_everything_else(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[str] = []
+    read = BenchScreen.read_environments
+
+    def noted(screen: BenchScreen) -> object:
+        shown.append("\n".join(strip.text for strip in screen._compositor.render_strips()))
+        return read(screen)
+
+    monkeypatch.setattr(BenchScreen, "read_environments", noted)
+    recorded.finished()
+    async with app().run_test(size=WIDE) as pilot:
+        await until(pilot, "2 Environment ─ web")
+    assert len(shown) == 1
+    assert "All 15 tests pass." in shown[0]
+    assert "def join(*parts: str)" in shown[0]

@@ -12,6 +12,7 @@ from engine.tasks import comments
 from engine.tasks.comments import DiffReview, Side
 from tui.present import patch
 from tui.present.file_tree import Node, build
+from tui.present.highlight import lexer_for
 from tui.present.patch import ADDED, CONTEXT, REMOVED, PatchIndex
 from tui.present.patch_header import FileDiff
 
@@ -60,6 +61,9 @@ def read(path: Path, review: DiffReview) -> Iterator[Changes]:
     if path.stat().st_size > 8 * _FIRST:
         beginning = patch.index(path, limit=_FIRST)
         yield Changes(beginning, build(beginning.files), whole=False)
+        if beginning.files:
+            # It is shown without syntax colours: what makes them is loaded here, where nobody waits.
+            lexer_for(beginning.files[0].path)
     found = patch.index(path, limit=MOST)
     yield placed(found, build(found.files), review)
 

@@ -29,6 +29,7 @@ class BenchScreen(TasksScreen):
         self._endings = notice.Endings()
         self._offered = False
         self._patch_of: tuple[str, int, float, str] | None = None
+        self._looked_around = False
 
     def on_mount(self) -> None:
         """Read what there is, in threads; the screen is there at once."""
@@ -39,9 +40,14 @@ class BenchScreen(TasksScreen):
     def _begin(self) -> None:
         # After the first paint: what is read here must not delay it.
         self.read_tasks(check=True)
-        self.read_environments()
-        self.begin_care()
         self.set_interval(pacing.FAST, self.tick)
+
+    def _look_around(self) -> None:
+        """Read everything else, once the task that is open has been painted: threads take turns with painting."""
+        if not self._looked_around:
+            self._looked_around = True
+            self.read_environments()
+            self.begin_care()
 
     # Answers of the engine
 
@@ -57,6 +63,8 @@ class BenchScreen(TasksScreen):
                 self.wanted = None
                 self.tasks_pane.select(opened)
                 self.open_task(opened, self.board.states[opened].chosen)
+            else:
+                self._look_around()
         self.refresh_bars()
 
     @on(EngineScreen.Loaded)
@@ -88,6 +96,7 @@ class BenchScreen(TasksScreen):
             self.read_patch(feed.state.id, feed.attempt)
         else:
             self.diff_pane.show(None, feed.state)
+            self.call_after_refresh(self._look_around)
 
     @on(EngineScreen.Patched)
     def _patched(self, event: EngineScreen.Patched) -> None:
@@ -96,6 +105,7 @@ class BenchScreen(TasksScreen):
             self.diff_pane.show(event.changes, feed.state, event.fault)
             self.call_after_refresh(event.painted.set)
             self.refresh_bars()
+            self.call_after_refresh(self._look_around)
 
     @on(EngineScreen.EnvironmentsRead)
     def _environments_read(self, event: EngineScreen.EnvironmentsRead) -> None:
@@ -248,6 +258,7 @@ class BenchScreen(TasksScreen):
 
     @on(EngineScreen.Done)
     def _done(self, event: EngineScreen.Done) -> None:
+        self._look_around()
         if event.fault is not None:
             self.tell_fault(event.fault)
         elif event.text:

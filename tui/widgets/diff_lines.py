@@ -125,7 +125,7 @@ class DiffLines(SelectView):
     def _use(self, arranged: Arrangement) -> None:
         place, offset = self._place(), self.cursor - self.scroll_offset.y
         self._arranged_as = (arranged.split, self.hide_space)
-        self.shown = DiffPage(arranged)
+        self.shown = DiffPage(arranged, plain=self.changes is not None and not self.changes.whole)
         self.shown.needle = self.needle
         self._painted.clear()
         self._visible = None

@@ -105,12 +105,15 @@ class Program:
         self.screen.feed(data[position:])
 
     def until(self, seen: Callable[[Screen], bool], *, seconds: float = 30.0) -> float:
-        """When the bytes came after which the screen is so.
+        """When the bytes came after which the screen is so; now, when it is so already.
 
         Raises:
             Lost: that was not within so many seconds.
         """
-        end = time.perf_counter() + seconds
+        now = time.perf_counter()
+        if seen(self.screen):
+            return now
+        end = now + seconds
         while not seen(self.screen):
             left = end - time.perf_counter()
             if left <= 0 or (self.over and not self._read(0)):

@@ -19,7 +19,7 @@ CHUNK = 32 << 10
 """Bytes of output that come in one piece, as from a container."""
 
 _LINE = b"%08d 2026-11-22T13:37:00.123Z [worker-%02d] INFO  collecting package==1.5.0 from cache; wrote %6d bytes ok\n"
-_SHORT = b"%08d step done, status 200, took %3d ms\n"
+_SHORT = b"%08d [worker-%02d] done, took %3d ms in all\n"
 NEEDLE, FOUND = "needle-7f3a", "found-here"
 """A text that the line in the middle of a large log has, and one that stands behind it there."""
 
@@ -30,8 +30,8 @@ def long_lines(first: int, count: int) -> bytes:
 
 
 def short_lines(first: int, count: int) -> bytes:
-    """Lines of 41 bytes that begin with their number."""
-    return b"".join([_SHORT % (n, n % 997) for n in range(first, first + count)])
+    """Lines of 46 bytes that begin with their number."""
+    return b"".join([_SHORT % (n, n & 15, n % 997) for n in range(first, first + count)])
 
 
 def log(lines: int, *, short: bool = False) -> Iterator[bytes]:

@@ -6,12 +6,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from pygments.lexers import find_lexer_class_by_name, find_lexer_class_for_filename, get_all_lexers
 
 from tui.present import patch
 from tui.present.arrange import arrange
 from tui.present.diff import heading_row, title
 from tui.present.diff_page import DiffPage
-from tui.present.highlight import highlight
+from tui.present.highlight import _only_lexer_of, highlight, lexer_for
 
 
 def git(folder: Path, *words: str) -> bytes:
@@ -123,3 +124,22 @@ def test_colours_change_no_text() -> None:
     assert spans[1][-1][1] == "string"
     assert highlight(["\x00\ud800", "x" * 500], "f.py") == [[("\x00\ud800", "")], [("x" * 500, "")]]
     assert highlight(["a"], "no-such-kind.zzz") == [[("a", "")]]
+
+
+def test_the_lexer_is_the_one_that_pygments_takes() -> None:
+    patterns = [pattern for _, _, found, _ in get_all_lexers(plugins=False) for pattern in found]
+    names = [pattern.replace("*", "name").replace("?", "x") for pattern in patterns]
+    found = {name: only for name in (*names, "CMakeLists.txt", "b.min.js") if (only := _only_lexer_of(name))}
+    assert len(found) > 700
+    for name, only in found.items():
+        assert find_lexer_class_by_name(only) is find_lexer_class_for_filename(name), name
+    assert not any(map(_only_lexer_of, ("no-ending", ".hidden", "a.", "FSpec.hs", "x.tar.gz")))
+    assert type(lexer_for("src/a.test.py")) is find_lexer_class_for_filename("a.py")
+
+
+def test_a_page_that_is_there_at_once_has_no_syntax_colours(found: patch.PatchIndex) -> None:
+    lines = (patch.CONTEXT, patch.ADDED, patch.REMOVED)
+    rows = [row for row, kind in enumerate(found.kinds) if kind in lines]
+    plain, coloured = (DiffPage(arrange(found, split=False, hide_space=False), plain=plain) for plain in (True, False))
+    assert [plain.spans(row) for row in rows] == [[(coloured.text(row), "")] for row in rows]
+    assert any(role for row in rows for _, role in coloured.spans(row))
