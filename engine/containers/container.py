@@ -118,13 +118,18 @@ _REFUSED_FORKS = frozenset({"pids.events max"})
 
 
 class Container:
-    """A container of ours, by id. All calls may be made from any thread."""
+    """A container of ours, by id. All calls may be made from any thread.
+
+    Attributes:
+        last_written: what `written` found the last time it was asked, in bytes; None before.
+    """
 
     def __init__(self, api: Api, container_id: str, image: str = "", image_name: str = "of this container") -> None:
         self.api = api
         self.id = container_id
         self.image = image
         self.image_name = image_name
+        self.last_written: int | None = None
 
     def start(self) -> None:
         """Start it; its only process is the init and a sleep."""
@@ -275,7 +280,8 @@ class Container:
     def written(self) -> int:
         """Bytes it has written beyond its image, holes as if filled; the engine walks all its files for it."""
         with translated(f"measuring container {self.id[:12]}"):
-            return int(self.api.inspect(self.id, size=True).get("SizeRw") or 0)
+            self.last_written = int(self.api.inspect(self.id, size=True).get("SizeRw") or 0)
+        return self.last_written
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from engine.tasks.limits import limits_hit
 from engine.tasks.prepare import Base
 from engine.tasks.recorder import phase, skipped
 from engine.tasks.resume import from_last_turn, from_snapshot, prove
+from engine.tasks.sampler import sampled
 from engine.tasks.scripts import SELF_TEST_FULL, SELF_TEST_LIMITED
 from engine.tasks.work import Work
 
@@ -51,11 +52,12 @@ def attempt(work: Work, spec: TaskSpec, turn: Turn, base: Base | None, container
     agent = agent_named(spec.agent)
     stays = False
     try:
-        if base:
-            leftovers = from_snapshot(work, turn, base, container, run)
-        else:
-            leftovers = from_last_turn(work, container, run)
-        ended = _turn(work, turn, container, agent, run)
+        with sampled(work, container, run):
+            if base:
+                leftovers = from_snapshot(work, turn, base, container, run)
+            else:
+                leftovers = from_last_turn(work, container, run)
+            ended = _turn(work, turn, container, agent, run)
         try:
             _collect(work, turn, container, leftovers, run)
         except PhaseFailed:

@@ -19,6 +19,7 @@ from engine.state import locked
 from engine.tasks import events as ev
 from engine.tasks.disk import check_room
 from engine.tasks.recorder import phase, skipped
+from engine.tasks.sampler import sampled
 from engine.tasks.scripted import run_script
 from engine.tasks.scripts import BASHRC, BASHRC_CONTENT, HOME
 from engine.tasks.secrets import given, nothing_left_behind
@@ -158,6 +159,7 @@ def _build(work: Work, image_id: str, key: Key, decision: Explanation) -> Base:
             folders = dict.fromkeys((f"{HOME}/", "/workspace/"), (b"", 0o1777))
             container.put_all({**folders, BASHRC: (BASHRC_CONTENT.encode(), 0o644)})
             container.start()
+            after.enter_context(sampled(work, container, 1))
             _fit(work, container, image_id)
             _clone(work, container, checkout.default.sha)
         _setup(work, container)
