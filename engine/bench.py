@@ -593,6 +593,17 @@ class Bench:
             raise UsageError(f"--max-age: {error.message}", error.hint) from error
         return garbage.collect(connect(), max_bytes=limit, max_age=age, dry_run=dry_run, ttls=self._ttls())
 
+    def cache_use(self) -> tuple[int, int]:
+        """Bytes that all images of this user add to the disk, and those they may (SPEC C9).
+
+        Raises:
+            EngineError: the engine cannot be asked, or the limit is unreadable.
+        """
+        from engine.containers.endpoint import connect
+        from engine.tasks import garbage
+
+        return garbage.used_bytes(connect()), garbage.limit_bytes()
+
     def cache_reset(self, environment: Environment) -> str:
         """Invalidate the environment's snapshots (SPEC C4); returns what happened in one line."""
         from engine.cache import snapshots
@@ -695,6 +706,16 @@ class Bench:
         api = connect()
         newest = next(iter(snapshots.of_environment(api, environment.id)), None)
         return of_image(api, newest.image).entries if newest else None
+
+    def network_entry(self, host: str, port: int) -> str:
+        """The narrowest entry of a list that lets through what the request log names so.
+
+        Raises:
+            UsageError: no entry can.
+        """
+        from engine.network.allow import entry_for
+
+        return entry_for(host, port)
 
     def network_allow(self, environment: Environment, entry: str) -> tuple[str, bool]:
         """Let the environment's agents reach one more entry (SPEC N6): as stored, and whether the file changed.

@@ -71,6 +71,9 @@ class RecordedBench(Bench):
         self.calls.append(("reset", environment.name))
         return f"{environment.name}: 1 snapshot removed"
 
+    def cache_use(self) -> tuple[int, int]:
+        return 3_100_000_000, 20_000_000_000
+
     def entry(self) -> EnvironmentEntry:
         """The one environment."""
         return self.environments()[0]

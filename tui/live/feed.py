@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +12,10 @@ from engine.tasks import journal
 from engine.tasks.events import CommandOutput
 from engine.tasks.model import TaskState
 from tui.live.line_index import LineIndex, Matches
+from tui.present import words
+from tui.present.requests import Traffic
 from tui.present.story import Command, Story
+from tui.present.timeline import PhaseTime, phase_times
 
 # How much output is indexed or searched in one go on the event loop: a few milliseconds.
 STEP = 8 << 20
@@ -19,12 +23,17 @@ STEP = 8 << 20
 
 @dataclass(slots=True)
 class Feed:
-    """One attempt of one task: what its journal told so far, and the lines of the outputs that are looked at."""
+    """One attempt of one task: what its journal told so far, and the lines of the outputs that are looked at.
+
+    `last_seconds`: how long each phase took the last time in this environment, for who shows the phases.
+    """
 
     folder: Path
     attempt: int = 1
     state: TaskState = field(init=False)
     story: Story = field(init=False)
+    traffic: Traffic = field(init=False)
+    last_seconds: Mapping[str, float] = field(default_factory=dict)
     offset: int = 0
     filter: str = ""
     _indexes: dict[str, LineIndex] = field(default_factory=dict)
@@ -34,6 +43,12 @@ class Feed:
     def __post_init__(self) -> None:
         self.state = TaskState(self.folder.name)
         self.story = Story(self.attempt)
+        self.traffic = Traffic(self.attempt)
+
+    @property
+    def times(self) -> list[PhaseTime]:
+        """The phases of the attempt, up to now."""
+        return phase_times(self.state, self.attempt, self.last_seconds, words.now())
 
     def poll(self) -> bool:
         """Take in what was appended since: at most 1 MiB of events, and the output of what runs."""
@@ -44,6 +59,7 @@ class Feed:
             self.state.apply(event)
             if not isinstance(event, CommandOutput):
                 self.story.apply(event)
+                self.traffic.apply(event)
         return self._grow(changed) or changed
 
     def read_all(self) -> Feed:

@@ -14,6 +14,7 @@ GROUPS = {
     "log": "4 Log",
     "diff": "5 Diff",
     "files": "5 Diff, in the tree of files",
+    "network": "6 Network",
     "list": "Moving in any list",
 }
 PANE_OF = {"files": "diff"}
@@ -57,6 +58,7 @@ _NAMES = {
     "question_mark": "?", "slash": "/", "plus": "+", "underscore": "_", "minus": "-", "left_square_bracket": "[",
     "right_square_bracket": "]", "left_curly_bracket": "{", "right_curly_bracket": "}", "escape": "esc",
     "pageup": "PgUp", "pagedown": "PgDn", "up": "↑", "down": "↓", "left": "←", "right": "→",
+    "less_than_sign": "<", "greater_than_sign": ">", "equals_sign": "=", "ctrl+up": "^↑", "ctrl+down": "^↓",
     "shift+tab": "S-tab", "shift+down": "S-↓", "shift+up": "S-↑", "ctrl+w": "^w",
     "ctrl+d": "^d", "ctrl+u": "^u", "ctrl+p": "^p", "ctrl+s": "^s", "ctrl+c": "^c",
 }  # fmt: skip
@@ -68,11 +70,18 @@ ACTIONS = (
     Action("reset_cache", ("R",), "everywhere", "reset cache", "Throw the snapshot of this environment away", True),
     Action("zoom", ("plus",), "everywhere", "zoom", "Give this pane the whole screen, or take it back", True),
     Action("unzoom", ("underscore", "minus"), "everywhere", "unzoom", "Show all panes again"),
+    Action("divider_left", ("less_than_sign",), "everywhere", "", "Move the line beside this pane to the left"),
+    Action("divider_right", ("greater_than_sign",), "everywhere", "", "Move the line beside this pane to the right"),
+    Action("divider_up", ("ctrl+up",), "everywhere", "", "Move the line between upper and lower panes up"),
+    Action("divider_down", ("ctrl+down",), "everywhere", "", "Move the line between upper and lower panes down"),
+    Action("usual_sizes", ("equals_sign",), "everywhere", "usual sizes", "Give all panes their usual sizes"),
     Action("pane_1", ("1",), "everywhere", "tasks", "Go to the tasks"),
     Action("pane_2", ("2",), "everywhere", "environment", "Go to the environment"),
     Action("pane_3", ("3",), "everywhere", "cache", "Go to the cache"),
     Action("pane_4", ("4",), "everywhere", "log", "Go to the log"),
     Action("pane_5", ("5",), "everywhere", "diff", "Go to the diff"),
+    Action("pane_6", ("6",), "everywhere", "network", "Go to what the task asked of the network"),
+    Action("pane_7", ("7",), "everywhere", "time", "Go to where the time went, and what the containers used"),
     Action("next_pane", ("tab",), "everywhere", "next pane", "Go to the next pane"),
     Action("previous_pane", ("shift+tab",), "everywhere", "previous pane", "Go to the pane before"),
     Action("next_theme", ("T",), "everywhere", "theme", "Use the next theme"),
@@ -165,6 +174,22 @@ ACTIONS = (
     ),
     Action("fold_folder", ("space",), "files", "fold", "Fold or unfold this folder", True),
     Action("fold_folders", ("o",), "files", "fold all", "Fold or unfold all folders", True),
+    Action("fold_host", ("enter", "space"), "network", "fold", "Show or hide the single requests of this host", True),
+    Action(
+        "allow_task", ("A",), "network", "allow", "Let this task reach the host that was refused", True, by_screen=True
+    ),
+    Action(
+        "allow_environment", ("E",), "network", "allow always", "Let all later tasks reach it", True, by_screen=True
+    ),
+    Action(
+        "filter_requests",
+        ("slash",),
+        "network",
+        "filter",
+        "Show only requests that contain a text",
+        True,
+        by_screen=True,
+    ),
     Action("list_down", ("j", "down"), "list", "down", "One row down"),
     Action("list_up", ("k", "up"), "list", "up", "One row up"),
     Action("list_page_down", ("pagedown",), "list", "page down", "One page down"),

@@ -51,6 +51,7 @@ class CareScreen(PanesScreen):
 
     def on_unmount(self) -> None:
         """Nobody is at this bench any more."""
+        super().on_unmount()
         self.keeping.close()
 
     def _start_attending(self) -> None:

@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from tui.live.feed import Feed
-from tui.present import pacing, task, words
+from tui.present import pacing, timeline
 from tui.present.row import Row, row
 from tui.widgets.bar import Bar
 from tui.widgets.log_view import LogView
@@ -51,5 +51,5 @@ class JobLog(Screen[None]):
             self._tick_phases()
 
     def _tick_phases(self) -> None:
-        shown = task.phases_row(self._feed.state, self._feed.attempt, words.now(), self.size.width)
+        shown = timeline.line(self._feed.times, self.size.width)
         self.query_one("#job-phases", Bar).show(shown if self._feed.state.phases else row(" nothing has begun yet"))
