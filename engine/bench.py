@@ -622,6 +622,27 @@ class Bench:
         still = f", {kept} kept until the tasks that use it end" if kept else ""
         return f"{environment.name}: {len(removed)} snapshot{'s' * (len(removed) != 1)} removed{still}"
 
+    def cache_rebuild(self, environment: Environment) -> str:
+        """Have the keeper run setup again in the background; the snapshot there is holds until the new one does.
+
+        Raises:
+            UsageError: the cache is off, or no keeper takes care of the environment.
+            Untrusted: the user has not agreed to the content of the environment's file.
+        """
+        from engine.environment.trust import require
+        from engine.keeper import rebuilds
+        from engine.keeper.clients import open_environments
+
+        require(environment)
+        if not environment.cache.enabled:
+            raise UsageError(f"the cache is off for {environment.name}", "set enabled = true in [cache]")
+        if not self.keeper_lives() or environment.path not in open_environments():
+            raise UsageError(
+                f"nobody takes care of {environment.name}", "open it with `fumehood watch`, or wait a moment"
+            )
+        rebuilds.ask(environment.id)
+        return f"{environment.name}: setup runs again; the snapshot there is holds until the new one does"
+
     # The keeper
 
     def open(self, environments: Iterable[Path]) -> Client:

@@ -78,10 +78,10 @@ def environment_key(work: Work, image_id: str) -> Key:
 
 
 @contextmanager
-def prepared(work: Work, *, to_start: bool = True) -> Iterator[Base]:
+def prepared(work: Work, *, to_start: bool = True, anew: bool = False) -> Iterator[Base]:
     """The snapshot of the environment, found or made (SPEC C1–C3), and not removed by anybody within the block.
 
-    Somebody who wants it `to_start` a task gets the container that stands by, too.
+    Somebody who wants it `to_start` a task gets the container that stands by, too. With `anew` it is made in any case.
 
     One process at a time makes it, others wait and then use it: the environment's lock is held alone while a
     snapshot is made or removed, and shared from finding one to having a container of it.
@@ -94,7 +94,7 @@ def prepared(work: Work, *, to_start: bool = True) -> Iterator[Base]:
     lock, waiting = snapshots.lock_path(work.environment.id), _Waiting(work)
     with locked(lock, waiting, shared=True):
         decision = snapshots.explain(work.api, work.environment, key, work.watched)
-        if decision.result == "hit":
+        if decision.result == "hit" and not anew:
             yield _hit(work, decision, to_start)
             return
     if decision.result == "off":
@@ -103,6 +103,8 @@ def prepared(work: Work, *, to_start: bool = True) -> Iterator[Base]:
         return
     with locked(lock, waiting):
         decision = snapshots.explain(work.api, work.environment, key, work.watched)
+        if anew:
+            decision = replace(decision, result="miss", reason="a new snapshot was asked for", snapshot=None)
         if decision.result == "hit":
             yield _hit(work, decision, to_start)
         else:

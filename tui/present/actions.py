@@ -100,6 +100,8 @@ ACTIONS = (
     Action("refresh_cache", ("r",), "cache", "refresh", "Look at the cache again", True, by_screen=True),
     Action("explain_cache", ("e",), "cache", "explain", "Everything the decision depends on", True, by_screen=True),
     Action("cache_log", ("enter",), "cache", "log", "The log of the last refresh or rebuild", True, by_screen=True),
+    Action("rebuild_cache", ("b",), "cache", "rebuild", "Run setup again now, in the background", True, by_screen=True),
+    Action("collect_cache", ("c",), "cache", "clear up", "Remove what no start can use any more", True, by_screen=True),
     Action("fold", ("enter", "space"), "log", "fold", "Fold or unfold this command or text", True),
     Action("filter", ("slash",), "log", "filter", "Show only lines that contain a text", True, by_screen=True),
     Action("next_failure", ("right_square_bracket",), "log", "next failure", "Go to the next failure", True),

@@ -48,11 +48,17 @@ def last_seconds(states: Iterable[TaskState], shown: TaskState) -> dict[str, flo
 
     An agent's time is that of a task with the same agent.
     """
+    earlier = [state for state in states if state.created_at < shown.created_at]
+    return environment_seconds(earlier, shown.environment_path, shown.agent)
+
+
+def environment_seconds(states: Iterable[TaskState], path: str, agent: str = "") -> dict[str, float]:
+    """How long each phase took in the newest task of an environment that went through it; `agent`: with whom."""
     found: dict[str, float] = {}
-    earlier = [s for s in states if s.environment_path == shown.environment_path and s.created_at < shown.created_at]
-    for state in sorted(earlier, key=lambda state: state.created_at):
+    mine = [state for state in states if state.environment_path == path]
+    for state in sorted(mine, key=lambda state: state.created_at):
         for phase in state.phases:
-            if phase.status == "done" and (phase.name != _UNMEASURED or state.agent == shown.agent):
+            if phase.status == "done" and (phase.name != _UNMEASURED or state.agent == agent):
                 found[phase.name] = phase.seconds
     return found
 

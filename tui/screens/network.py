@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from engine.errors import EngineError
 from tui.panes.network import NetworkPane
 from tui.present.task import title
-from tui.screens.review import ReviewScreen
+from tui.screens.cache import CacheScreen
 
 if TYPE_CHECKING:
     from engine.environment.model import Environment
     from tui.present.requests import Host
 
 
-class NetworkScreen(ReviewScreen):
+class NetworkScreen(CacheScreen):
     """The actions of the requests."""
 
     @property

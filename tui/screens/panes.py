@@ -187,7 +187,7 @@ class PanesScreen(LayoutScreen):
                 return "no running task is open"
             case "apply" if state is None or state.status != "ready":
                 return "the open task has no result to apply"
-            case "new_task" | "reset_cache" | "refresh_cache" | "explain_cache" if not usable:
+            case "new_task" | "reset_cache" | "refresh_cache" | "explain_cache" | "rebuild_cache" if not usable:
                 return "there is no usable environment"
             case "edit_environment" | "edit_outside" if entry is None:
                 return "there is no environment file"
