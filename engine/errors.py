@@ -49,6 +49,10 @@ class ContainerError(EngineError):
     """Docker, an image or a container did not do what was asked."""
 
 
+class Lost(ContainerError):
+    """The engine, or a container of a task, went away under it: nothing the task did (SPEC T8)."""
+
+
 class DockerUnavailable(ContainerError):
     """No container engine answers on any endpoint tried."""
 

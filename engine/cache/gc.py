@@ -74,13 +74,18 @@ def plan(items: Sequence[Item], *, now: float, max_bytes: int, max_age: float | 
         going.append(Removal(item, reason or reasons[item.image]))
         return True
 
-    while take(lambda item: item.image in reasons, lambda item: (item.changed_at, item.image)):
-        pass
+    def clear() -> None:
+        while take(lambda item: item.image in reasons, lambda item: (item.changed_at, item.image)):
+            pass
+
+    clear()
     newest = _newest(item for item in items if item.image not in reasons)
     over = f"the cache is larger than {sizes.words(max_bytes)}"
     while sum(item.size_bytes for item in left) > max_bytes:
         if not take(lambda item: True, lambda item: (item.image in newest, item.changed_at, item.image), over):
             break
+    # What went for want of room may have been all that stood on something dead.
+    clear()
     return going
 
 

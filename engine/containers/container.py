@@ -217,7 +217,11 @@ class Container:
             return file.read() if file else b""
 
     def rename(self, name: str) -> None:
-        """Give it another name."""
+        """Give it another name.
+
+        Raises:
+            ContainerError: it is gone, or a container, this one or another, has that name.
+        """
         with translated(f"renaming container {self.id[:12]}"):
             self.api.rename(self.id, name)
 
@@ -272,10 +276,15 @@ class Container:
         with translated("storing the snapshot", HINT):
             return self.api.commit(self.id, repository, tag, labels, COMMENT)
 
-    def running(self) -> bool:
-        """Whether its own process runs."""
-        with translated(f"looking at container {self.id[:12]}"):
-            return bool(self.api.inspect(self.id)["State"]["Running"])
+    def status(self) -> str:
+        """What docker says of it, such as `running`, `exited` or `removing`; `removed` when it is gone."""
+        try:
+            with translated(f"looking at container {self.id[:12]}"):
+                return str(self.api.inspect(self.id)["State"]["Status"])
+        except ContainerError as error:
+            if isinstance(error.__cause__, Refused) and error.__cause__.status == 404:
+                return "removed"
+            raise
 
     def written(self) -> int:
         """Bytes it has written beyond its image, holes as if filled; the engine walks all its files for it."""
@@ -433,8 +442,18 @@ def of_task(api: Api, task: str) -> list[Record]:
 
 def task_of(record: Record) -> str:
     """The task a container belongs to; empty when it belongs to none."""
-    found = re.fullmatch(rf"/{LABEL}-([a-z0-9]{{6}})-[a-z]+-[0-9]+", record["Names"][0]) if record["Names"] else None
+    found = _named(record)
     return found[1] if found else ""
+
+
+def role_of(record: Record) -> tuple[str, int]:
+    """What a container of a task is there for, and in which attempt."""
+    found = _named(record)
+    return (found[2], int(found[3])) if found else ("", 0)
+
+
+def _named(record: Record) -> re.Match[str] | None:
+    return re.fullmatch(rf"/{LABEL}-([a-z0-9]{{6}})-([a-z]+)-([0-9]+)", record["Names"][0]) if record["Names"] else None
 
 
 def labelled(api: Api, labels: Mapping[str, str]) -> list[Record]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.containers.api import Api, Refused
-from engine.errors import ContainerError, DockerUnavailable
+from engine.errors import ContainerError, DockerUnavailable, Lost
 
 if TYPE_CHECKING:
     import docker
@@ -178,7 +178,7 @@ def translated(action: str, hint: str = "") -> Iterator[None]:
     except Refused as error:
         raise ContainerError(f"{action}: {error.message}", hint) from error
     except OSError as error:
-        raise ContainerError(
+        raise Lost(
             f"{action}: the container engine went away ({_reason(error)})", "see whether dockerd is running"
         ) from error
     except Exception as error:

@@ -14,7 +14,7 @@ from typing import Literal, Protocol
 
 from engine.containers.api import Api, Refused, Stream
 from engine.containers.endpoint import translated
-from engine.errors import ContainerError
+from engine.errors import Lost
 
 StreamName = Literal["out", "err"]
 Sink = Callable[[StreamName, bytes], None]
@@ -168,7 +168,7 @@ def _exit_code(api: Api, process: str, deadline: float | None, stop: Flag | None
         except Refused as error:
             if error.status != 404:
                 raise
-            raise ContainerError(
+            raise Lost(
                 "the container engine lost the running command", "was dockerd restarted, or the container removed?"
             ) from None
         if not state["Running"] and state["ExitCode"] is not None:

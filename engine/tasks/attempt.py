@@ -13,12 +13,14 @@ import msgspec
 
 from engine.agents import agent as agent_named
 from engine.agents import agent_settings
+from engine.agents.base import Ended
+from engine.cache.snapshots import KEPT
 from engine.containers.container import Container
-from engine.errors import PhaseFailed
+from engine.errors import ContainerError, EngineError, Lost
 from engine.repository import into
 from engine.tasks import events as ev
 from engine.tasks.disk import DiskWatch, watched
-from engine.tasks.kept import keep
+from engine.tasks.kept import REFUSED, keep
 from engine.tasks.limits import limits_hit
 from engine.tasks.prepare import Base
 from engine.tasks.recorder import phase, skipped
@@ -28,7 +30,7 @@ from engine.tasks.scripts import SELF_TEST_FULL, SELF_TEST_LIMITED
 from engine.tasks.work import Work
 
 if TYPE_CHECKING:
-    from engine.agents.base import Agent, Ended
+    from engine.agents.base import Agent
     from engine.agents.route import Route
     from engine.environment.model import Agent as AgentSection
     from engine.network.check import Entry
@@ -50,28 +52,56 @@ def attempt(work: Work, spec: TaskSpec, turn: Turn, base: Base | None, container
         PhaseFailed, Cancelled: the turn has no result.
     """
     agent = agent_named(spec.agent)
-    stays = False
+    # What it is left as: there is no place but this container where the agent's work is.
+    left, collecting = "" if base else KEPT, False
     try:
         with sampled(work, container, run):
             if base:
                 leftovers = from_snapshot(work, turn, base, container, run)
+                left = KEPT if base.kept else ""
             else:
                 leftovers = from_last_turn(work, container, run)
-            ended = _turn(work, turn, container, agent, run)
-        try:
-            _collect(work, turn, container, leftovers, run)
-        except PhaseFailed:
-            # The only place where the result is; it is not taken for one whose result is safe.
-            stays = True
-            container.stop()
-            raise
-        if base is None or base.kept:
-            keep(work, container, run)
-            stays = True
+            ended = _turn(work, turn, container, agent, run) if not turn.collects else Ended("completed")
+        collecting = True
+        _collect(work, turn, container, leftovers, run)
         return ended
+    except EngineError as error:
+        if not work.stop.event.is_set() and not _is_lost(error):
+            _look_for(container, error)
+            left = REFUSED if collecting else left
+        raise
     finally:
-        if not stays:
+        _leave(work, container, run, left)
+
+
+def _is_lost(error: EngineError) -> bool:
+    return isinstance(error, Lost) or isinstance(error.__cause__, Lost)
+
+
+def _look_for(container: Container, error: EngineError) -> None:
+    """A step that failed because somebody took its container away did not fail by itself (SECURITY-CASES C04, C05).
+
+    Raises:
+        Lost: so it was.
+    """
+    status = container.status()
+    if status == "running":
+        return
+    removed = status in ("removing", "removed", "dead")
+    what = "removed by somebody else" if removed else "stopped by somebody else, or the engine was restarted"
+    raise Lost(f"the container was {what}") from error
+
+
+def _leave(work: Work, container: Container, run: int, role: str) -> None:
+    """Stop the container and keep its files under a role, or remove it if that is empty."""
+    try:
+        if role:
+            keep(container, work.id, run, role)
+        else:
             container.remove()
+    except ContainerError as error:
+        # Recovery sees to it: what counts here is how the attempt ended.
+        work.recorder.emit(ev.Notice(level="warning", text=error.message, run=run))
 
 
 def _turn(work: Work, turn: Turn, container: Container, agent: Agent, run: int) -> Ended:
@@ -105,7 +135,7 @@ def _agent(
 
     Returns how it ended, and whether what it left running has to be ended.
     """
-    from engine.agents.base import Ended, Job
+    from engine.agents.base import Job
     from engine.agents.drive import ContainerTerminal, drive
     from engine.agents.limits import Watch
 

@@ -15,7 +15,7 @@ from engine.cache import snapshots
 from engine.cache.decision import LABEL_ENVIRONMENT, LABEL_OWNER, why_invalid
 from engine.cache.gc import Item, Removal, plan
 from engine.containers import build, images
-from engine.containers.container import Container, labelled, task_of
+from engine.containers.container import Container, labelled, role_of, task_of
 from engine.containers.endpoint import translated
 from engine.durations import words
 from engine.errors import ContainerError, EngineError, UsageError
@@ -163,13 +163,20 @@ def used_bytes(api: Api) -> int:
 
 def _items(api: Api, now: float, ttls: Mapping[str, float]) -> list[Item]:
     with translated("listing containers"):
-        used = {record["ImageID"] for record in api.containers([]) if not snapshots.is_kept(record)}
+        containers = api.containers([])
+    used = {record["ImageID"] for record in containers if not snapshots.is_kept(record)}
+    kept_of = {record["ImageID"] for record in containers if snapshots.is_kept(record)}
     found = images.everything(api)
     there = {image.id for image in found}
     items = (
         _item(api, image, now, ttls, there) for image in found if image.labels.get(LABEL_OWNER) == snapshots.owner()
     )
-    return [replace(item, in_use=item.in_use or item.image in used) for item in items if item]
+
+    def in_use(item: Item) -> bool:
+        # A task base was made for nobody else; with it the files of its interrupted task would go.
+        return item.in_use or item.image in used or (item.kind == "task base" and item.image in kept_of)
+
+    return [replace(item, in_use=in_use(item)) for item in items if item]
 
 
 def _item(api: Api, image: images.Image, now: float, ttls: Mapping[str, float], there: set[str]) -> Item | None:
@@ -238,9 +245,7 @@ def _containers(api: Api, dry_run: bool, notes: list[str]) -> Iterator[Removed]:
     alone = keeper.try_acquire()
     try:
         outdated = {record["Id"] for record in kept.outdated(api)}
-        records = labelled(api, {LABEL_OWNER: snapshots.owner()})
-        # Relays first: some engines refuse to remove a container whose network namespace another shares.
-        for record in sorted(records, key=lambda record: record["Labels"].get(snapshots.LABEL_ROLE) != "relay"):
+        for record in recovery.relays_first(labelled(api, {LABEL_OWNER: snapshots.owner()})):
             task = task_of(record)
             if record["Id"] in outdated:
                 reason = "kept for a follow-up for too long"
@@ -257,6 +262,8 @@ def _containers(api: Api, dry_run: bool, notes: list[str]) -> Iterator[Removed]:
                 _end(task)
                 container.remove()
             yield Removed("container", name, reason, size)
+        if not dry_run:
+            recovery.reconcile()
         if alone and not dry_run:
             standby.remove_all(api)
     finally:
@@ -292,14 +299,10 @@ def _why_ended(task: str, record: Record, notes: list[str]) -> str:
     if Lock(folder / LOCK).held_elsewhere():
         return ""
     state = fold(task, read_all(folder))
-    if recovery.abandoned(folder, state):
-        return "its task was interrupted"
-    if not state.finished:
-        return ""
-    if snapshots.is_kept(record):
-        return ""
-    if record["State"] == "exited":
+    if role_of(record)[0] == kept.REFUSED:
         name = record["Names"][0].lstrip("/")
         notes.append(f"container {name} holds the files of a result that was refused; `docker rm {name}` removes it")
+    dead = recovery.abandoned(folder, state)
+    if not (dead or state.finished) or recovery.fate(record, state) != "goes":
         return ""
-    return "its task has ended"
+    return "its task was interrupted" if dead else "its task has ended"

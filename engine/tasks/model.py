@@ -122,13 +122,18 @@ class TaskState:
             self.attempts.append(AttemptState(len(self.attempts) + 1))
         return self.attempts[number - 1]
 
+    def has_work(self, number: int) -> bool:
+        """Whether the container of attempt `number` holds what its agent, or a service beside it, may have done."""
+        last = next((phase.name for phase in reversed(self.phases) if phase.attempt == number), "")
+        return last in ("start", "agent", "collect")
+
     def apply(self, event: ev.AnyEvent) -> None:
         """Take one event in; events come in the order of their `seq`."""
         self.last_seq = event.seq
         self.updated_at = event.ts
         match event:
             case ev.TaskCreated():
-                self.id, self.environment, self.prompt = event.id, event.environment, event.prompt
+                self.environment, self.prompt = event.environment, event.prompt
                 self.environment_path, self.repository = event.environment_path, event.repository
                 self.agent, self.branch, self.created_at = event.agent, event.branch, event.ts
                 self.network_mode = event.network
@@ -165,7 +170,8 @@ class TaskState:
             for attempt in self.attempts:
                 if attempt.status in ("pending", "in_progress"):
                     attempt.status = "cancelled" if event.status == "cancelled" else "failed"
-            if event.reason and self.error is None and event.status in ("error", "interrupted"):
+            # What a phase failed with is only how the loss of its container showed.
+            if event.reason and (event.status == "interrupted" or (event.status == "error" and self.error is None)):
                 self.error = Failure(self.phase, event.reason)
 
     def _phase(self, event: ev.PhaseStarted | ev.PhaseFinished) -> None:

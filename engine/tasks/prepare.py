@@ -206,7 +206,7 @@ def _fit(work: Work, container: Container, image_id: str) -> None:
     except ContainerError as error:
         if foreign := images.foreign(work.api, image_id):
             raise ContainerError(f"image {title} {foreign}", "name one for this machine") from error
-        if not container.running():
+        if container.status() != "running":
             raise ContainerError(f"image {title} has no working bash or no coreutils", hint) from error
         raise
     if said.exit_code:

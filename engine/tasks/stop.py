@@ -48,7 +48,7 @@ class Stop(Order):
         force: called when the grace time is over and the task has not ended.
     """
 
-    def __init__(self, folder: Path, *, tick: Callable[[], None], force: Callable[[], None]) -> None:
+    def __init__(self, folder: Path, *, tick: Callable[[], None], force: Callable[[], object]) -> None:
         super().__init__()
         self._ended = threading.Event()
         self._request = folder / CANCEL

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.crash import no_core_files
-from engine.errors import Cancelled, ContainerError, DockerUnavailable, EngineError, PhaseFailed
+from engine.errors import Cancelled, ContainerError, DockerUnavailable, EngineError, Lost, PhaseFailed
 from engine.state import Lock
 from engine.tasks import events as ev
-from engine.tasks import turns
+from engine.tasks import queue, turns
 from engine.tasks.journal import Journal
 from engine.tasks.recorder import Recorder
 from engine.tasks.spec import LOCK, TaskSpec, load
@@ -43,10 +46,9 @@ def supervise(folder: Path, environment: Environment | None = None) -> None:
     spec = load(folder)
     journal = Journal(folder)
     recorder = Recorder(folder, journal)
-    stop = Stop(folder, tick=recorder.flush, force=lambda: _remove_containers(spec.id))
+    stop = Stop(folder, tick=recorder.flush, force=partial(_settle, folder))
     try:
         turn, base_sha = _turn_now(folder, spec)
-        recorder.emit(ev.TaskStatus(status="in_progress"))
         status, reason = _run(spec, turn, base_sha, environment, recorder, stop)
     except Exception as error:
         told = traceback.format_exc()
@@ -58,9 +60,22 @@ def supervise(folder: Path, environment: Environment | None = None) -> None:
     recorder.emit(ev.TaskStatus(status=status, reason=reason))
     journal.close()
     lock.release()
-    from engine.tasks.garbage import after_task
+    _clear_up(engine_away=status == "interrupted")
 
-    after_task()
+
+def _clear_up(*, engine_away: bool) -> None:
+    """See to what this task and others left behind; the task itself has ended, whatever becomes of this."""
+    from engine.tasks import garbage, recovery
+
+    try:
+        if engine_away:
+            recovery.wait_for_engine()
+        else:
+            recovery.reconcile()
+        garbage.after_task()
+    except Exception as error:
+        # Not its text: nobody masks it here.
+        print(f"{time.strftime('%F %T')} clearing up failed: {type(error).__name__}", file=sys.stderr, flush=True)
 
 
 def _turn_now(folder: Path, spec: TaskSpec) -> tuple[Turn, str]:
@@ -78,26 +93,48 @@ def _run(
     spec: TaskSpec, turn: Turn, base_sha: str, environment: Environment | None, recorder: Recorder, stop: Stop
 ) -> tuple[ev.Status, str]:
     """The way of a turn; returns the task's last status and why."""
+    from engine.tasks.recovery import files_kept
+
     clean_up: list[Callable[[], object]] = []
     try:
-        work = _work_of(spec, turn, base_sha, environment, recorder, stop)
-        completed, reason = _run_turn(work, spec, turn, clean_up)
+        with _place(spec, turn, recorder, stop):
+            recorder.emit(ev.TaskStatus(status="in_progress"))
+            work = _work_of(spec, turn, base_sha, environment, recorder, stop)
+            completed, reason = _run_turn(work, spec, turn, clean_up)
         return ("ready", "") if completed else ("error", reason)
     except Cancelled:
         return stop.status, stop.reason
-    except PhaseFailed as error:
-        return (stop.status, stop.reason) if stop.event.is_set() else ("error", error.message)
     except EngineError as error:
         if stop.event.is_set():
             return stop.status, stop.reason
+        if isinstance(error, Lost) or isinstance(error.__cause__, Lost):
+            return "interrupted", f"{error.message}{files_kept(spec.id, _settle(spec.folder))}"
+        if isinstance(error, PhaseFailed):
+            return "error", error.message
         mine = not isinstance(error, ContainerError)
         recorder.emit(ev.Error(text=error.message, kind="workbench" if mine else "container", hint=error.hint))
         return "error", error.message
     finally:
         for step in clean_up:
             step()
-        _remove_containers(spec.id, keep_stopped=True)
+        _settle(spec.folder)
         _give_up_old_containers()
+
+
+def _place(spec: TaskSpec, turn: Turn, recorder: Recorder, stop: Stop) -> AbstractContextManager[None]:
+    """Room for the attempts of a turn among all that work on this machine; what it waits for is told as it changes."""
+    told: list[int] = []
+
+    def waiting(before: int, most: int) -> None:
+        stop.check()
+        if told[-1:] != [before]:
+            told.append(before)
+            first = f"{before} before it, " if before else ""
+            text = f"waiting for a place: {first}at most {most} at once ({queue.VARIABLE})"
+            recorder.emit(ev.Notice(level="info", text=text))
+
+    asked_at = time.time() if turn.attempt else spec.created_at
+    return queue.places(spec.id, 1 if turn.attempt else spec.attempts, asked_at, waiting)
 
 
 def _work_of(
@@ -123,7 +160,7 @@ def _work_of(
         from engine.secrets.masker import Masker
 
         recorder.masker = Masker(hidden)
-    branch = base_sha if turn.number > 1 and base_sha else spec.branch
+    branch = base_sha if turn.attempt and base_sha else spec.branch
     return Work(spec.id, spec.folder, branch, environment, source, recorder, connect(), stop, secrets, agent=spec.agent)
 
 
@@ -172,6 +209,8 @@ def _containers(work: Work, spec: TaskSpec, turn: Turn) -> tuple[Base | None, di
         left = kept.take(work, turn.attempt)
         if left:
             return None, {turn.attempt: left}
+        if turn.collects:
+            raise ContainerError("the container with the files is gone", "go on with a follow-up, or start again")
         text = "the container of the turn before is gone: a new one gets the files as that turn left them"
         work.recorder.emit(ev.Notice(level="info", text=text, run=turn.attempt))
     runs = [turn.attempt] if turn.attempt else list(range(1, spec.attempts + 1))
@@ -183,11 +222,14 @@ def _containers(work: Work, spec: TaskSpec, turn: Turn) -> tuple[Base | None, di
     return base, containers
 
 
-def _remove_containers(task: str, *, keep_stopped: bool = False) -> None:
-    """As `recovery.remove_containers`, imported at the end of a task, not on its way to the start."""
-    from engine.tasks.recovery import remove_containers
+def _settle(folder: Path) -> list[int]:
+    """As `recovery.settle`, imported at the end of a task; while the engine is away it waits."""
+    from engine.containers.endpoint import connect
+    from engine.tasks.recovery import settle
 
-    remove_containers(task, keep_stopped=keep_stopped)
+    with suppress(ContainerError):
+        return settle(connect(), folder)
+    return []
 
 
 def _give_up_old_containers() -> None:

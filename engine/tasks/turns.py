@@ -12,7 +12,7 @@ from engine.errors import EngineError, UsageError
 from engine.state import write_atomic
 
 if TYPE_CHECKING:
-    from engine.tasks.model import TaskState
+    from engine.tasks.model import AttemptState, TaskState
     from engine.tasks.spec import TaskSpec
 
 FOLDER = "turns"
@@ -29,6 +29,7 @@ class Turn:
         session: the agent's own name for what was said before, empty when there is none.
         result_sha: the commit with the files as the attempt left them; empty when it goes on from the base.
         head_sha: the last commit the agent made itself; empty when there is none.
+        collects: no agent works: the files that an interrupted turn left are brought out.
     """
 
     number: int
@@ -37,6 +38,7 @@ class Turn:
     session: str = ""
     result_sha: str = ""
     head_sha: str = ""
+    collects: bool = False
 
 
 def first(spec: TaskSpec) -> Turn:
@@ -52,18 +54,42 @@ def ask(folder: Path, state: TaskState, prompt: str, attempt: int) -> Turn:
     """
     if not prompt.strip():
         raise UsageError("the prompt is empty", f'say what to do: fumehood follow-up {state.id} "now fix the docs"')
+    before = _ended(state, attempt)
+    changed = before.result_sha if before.result_sha != state.base_sha else ""
+    head = before.commits[-1][0] if before.commits else ""
+    turn = Turn(len(state.turns) + 1, prompt, attempt, before.session, changed, head)
+    _write(folder, turn)
+    return turn
+
+
+def collect(folder: Path, state: TaskState, attempt: int) -> Turn:
+    """Write down that the files of an attempt that did not get to its result are to be brought out (SPEC T8).
+
+    Raises:
+        UsageError: the task still works, there is no such attempt, or its result is there.
+    """
+    before = _ended(state, attempt)
+    if not state.has_work(attempt) or before.turns in before.results:
+        why = "has its result" if before.results else "has no files: its agent had not begun"
+        raise UsageError(f"attempt {attempt} of task {state.id} {why}", f"see `fumehood status {state.id}`")
+    prompt = state.turns[-1].prompt if state.turns else state.prompt
+    turn = Turn(len(state.turns) + 1, prompt, attempt, before.session, collects=True)
+    _write(folder, turn)
+    return turn
+
+
+def _ended(state: TaskState, attempt: int) -> AttemptState:
     if not state.finished:
         raise UsageError(f"task {state.id} still works: {state.phase}", f"wait for it: fumehood logs -f {state.id}")
     if not 1 <= attempt <= len(state.attempts):
         raise UsageError(f"task {state.id} has no attempt {attempt}", f"it has 1 to {len(state.attempts)}")
-    before = state.attempts[attempt - 1]
-    changed = before.result_sha if before.result_sha != state.base_sha else ""
-    head = before.commits[-1][0] if before.commits else ""
-    turn = Turn(len(state.turns) + 1, prompt, attempt, before.session, changed, head)
+    return state.attempts[attempt - 1]
+
+
+def _write(folder: Path, turn: Turn) -> None:
     import tomli_w
 
     write_atomic(folder / FOLDER / f"{turn.number}.toml", tomli_w.dumps({**asdict(turn), "created_at": time.time()}))
-    return turn
 
 
 def pending(folder: Path, state: TaskState) -> Turn | None:

@@ -79,11 +79,11 @@ import sys, time
 from pathlib import Path
 from engine.bench import Bench
 bench = Bench(Path(sys.argv[1]))
-environment = bench.environment(sys.argv[1])
+environment = bench.environments.load(sys.argv[1])
 for _ in sys.stdin:
     began = time.time()
-    task = bench.start(environment, "go")
-    events = list(bench.events(task, follow=True))
+    task = bench.tasks.start(environment, "go")
+    events = list(bench.tasks.events(task, follow=True))
     first = next(e for e in events if type(e).__name__ == "CommandStarted" and e.phase == "agent")
     cache = next(e for e in events if type(e).__name__ == "CacheDecision")
     print(cache.result, first.ts - began, flush=True)

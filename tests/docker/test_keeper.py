@@ -235,7 +235,7 @@ def gone(lab: Lab) -> None:
 def test_asked_for_a_new_snapshot_setup_runs_beside_the_old_one(lab: Lab, project: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from engine.bench import Bench; bench = Bench()\n"
-        "print(bench.cache_rebuild(bench.environment(sys.argv[1])))"
+        "print(bench.keeper.rebuild(bench.environments.load(sys.argv[1])))"
     )
 
     def rebuild() -> subprocess.CompletedProcess[str]:

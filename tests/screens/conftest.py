@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.bench import Bench, EnvironmentEntry
+from engine.bench import Bench
+from engine.bench.cache import Cache
+from engine.bench.environments import EnvironmentEntry, Environments
+from engine.bench.keeper import Keeper
+from engine.bench.tasks import Tasks
 from engine.cache.decision import Explanation, Snapshot
 from engine.cache.key import Key
 from engine.environment.load import load
@@ -29,6 +33,66 @@ class QuietClient(Client):
         """There is none in these tests."""
 
 
+class RecordedTasks(Tasks):
+    """The tasks on disk; none is started, asked or ended, but `calls` says that it was wanted."""
+
+    def __init__(self, environments: Environments, calls: list[tuple[object, ...]]) -> None:
+        super().__init__(environments)
+        self._calls = calls
+
+    def start(self, environment: Environment, prompt: str, *, branch: str = "", agent: str = "", attempts: int = 1,
+              fork: bool = False) -> str:  # fmt: skip
+        require(environment)
+        self._calls.append(("start", environment.name, prompt, branch, agent, attempts))
+        if branch == "gone":
+            raise UsageError("there is no branch 'gone'", "it has: 'main'")
+        recorded.running("new222", start=words.now())
+        return "new222"
+
+    def follow_up(self, reference: str, prompt: str, *, attempt: int = 1, fork: bool = False) -> str:
+        self._calls.append(("follow_up", reference, prompt, attempt))
+        if "gone" in prompt:
+            raise UsageError("its container is gone", "start a new task")
+        return reference
+
+    def cancel(self, reference: str) -> TaskState:
+        self._calls.append(("cancel", reference))
+        return self.get(reference)
+
+
+class RecordedCache(Cache):
+    """A cache that always has a snapshot, without a container engine."""
+
+    def __init__(self, environments: Environments, calls: list[tuple[object, ...]]) -> None:
+        super().__init__(environments)
+        self._calls = calls
+
+    def explain(self, environment: Environment) -> Explanation:
+        parts = ("format", "image", "maintenance script", "repository", "setup script", "variable DEBUG")
+        key = Key("d", dict.fromkeys(parts, "x"), {})
+        snapshot = Snapshot("sha256:aa", environment.id, environment.name, key, 0.0, "4f2c91e", 12.6, 1_214_000_000)
+        reason = "nothing it depends on changed · age 4h12m"
+        return Explanation("hit", reason, "d", (), 15120.0, 28110.0, snapshot)
+
+    def use(self) -> tuple[int, int]:
+        return 3_100_000_000, 20_000_000_000
+
+    def reset(self, environment: Environment) -> str:
+        self._calls.append(("reset", environment.name))
+        return f"{environment.name}: 1 snapshot removed"
+
+
+class RecordedKeeper(Keeper):
+    """The keeper's files, without a keeper; `opened` says what it was asked to take care of."""
+
+    def __init__(self, opened: list[list[Path]]) -> None:
+        self._opened = opened
+
+    def open(self, environments: Iterable[Path]) -> Client:
+        self._opened.append(list(environments))
+        return QuietClient(self._opened[-1])
+
+
 class RecordedBench(Bench):
     """The real bench, but nothing is started and the cache answers without a container engine."""
 
@@ -36,47 +100,13 @@ class RecordedBench(Bench):
         super().__init__(cwd)
         self.calls: list[tuple[object, ...]] = []
         self.opened: list[list[Path]] = []
-
-    def start(self, environment: Environment, prompt: str, *, branch: str = "", agent: str = "", attempts: int = 1,
-              fork: bool = False) -> str:  # fmt: skip
-        require(environment)
-        self.calls.append(("start", environment.name, prompt, branch, agent, attempts))
-        if branch == "gone":
-            raise UsageError("there is no branch 'gone'", "it has: 'main'")
-        recorded.running("new222", start=words.now())
-        return "new222"
-
-    def follow_up(self, reference: str, prompt: str, *, attempt: int = 1, fork: bool = False) -> str:
-        self.calls.append(("follow_up", reference, prompt, attempt))
-        if "gone" in prompt:
-            raise UsageError("its container is gone", "start a new task")
-        return reference
-
-    def cancel(self, reference: str) -> TaskState:
-        self.calls.append(("cancel", reference))
-        return self.task(reference)
-
-    def cache_explain(self, environment: Environment) -> Explanation:
-        parts = ("format", "image", "maintenance script", "repository", "setup script", "variable DEBUG")
-        key = Key("d", dict.fromkeys(parts, "x"), {})
-        snapshot = Snapshot("sha256:aa", environment.id, environment.name, key, 0.0, "4f2c91e", 12.6, 1_214_000_000)
-        reason = "nothing it depends on changed · age 4h12m"
-        return Explanation("hit", reason, "d", (), 15120.0, 28110.0, snapshot)
-
-    def open(self, environments: Iterable[Path]) -> Client:
-        self.opened.append(list(environments))
-        return QuietClient(self.opened[-1])
-
-    def cache_reset(self, environment: Environment) -> str:
-        self.calls.append(("reset", environment.name))
-        return f"{environment.name}: 1 snapshot removed"
-
-    def cache_use(self) -> tuple[int, int]:
-        return 3_100_000_000, 20_000_000_000
+        self.tasks = RecordedTasks(self.environments, self.calls)
+        self.cache = RecordedCache(self.environments, self.calls)
+        self.keeper = RecordedKeeper(self.opened)
 
     def entry(self) -> EnvironmentEntry:
         """The one environment."""
-        return self.environments()[0]
+        return self.environments.list()[0]
 
 
 @pytest.fixture

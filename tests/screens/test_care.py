@@ -67,7 +67,7 @@ async def test_a_refresh_while_it_runs_and_when_it_is_done(app: App, keeper: Kee
         keeper.tell("refresh", "done", "pyproject.toml changed", job="j1", seconds=2.4)
         await until(pilot, "✓ refreshed just now in 2.4s")
         private_dir(standby.folder())
-        (standby.folder() / bench.environment().id).write_text("{}")
+        (standby.folder() / bench.environments.load().id).write_text("{}")
         await until(pilot, "◆ a container stands by")
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from engine.bench.network import Network
+from engine.bench.tasks import Tasks
 from engine.environment.load import load
 from engine.environment.model import Environment
 from engine.state import state_dir
@@ -249,15 +251,19 @@ async def test_a_finished_task_keeps_its_peaks_and_nothing_moves(app: App, monke
 # Requests
 
 
-class AllowingBench(RecordedBench):
-    """A bench that remembers what was allowed."""
+class AllowingNetwork(Network):
+    """Remembers what was allowed."""
 
-    def network_allow_task(self, reference: str, entry: str) -> str:
-        self.calls.append(("allow_task", reference, entry))
+    def __init__(self, tasks: Tasks, calls: list[tuple[object, ...]]) -> None:
+        super().__init__(tasks)
+        self._calls = calls
+
+    def allow_task(self, reference: str, entry: str) -> str:
+        self._calls.append(("allow_task", reference, entry))
         return entry
 
-    def network_allow(self, environment: Environment, entry: str) -> tuple[str, bool]:
-        self.calls.append(("allow", environment.name, entry))
+    def allow(self, environment: Environment, entry: str) -> tuple[str, bool]:
+        self._calls.append(("allow", environment.name, entry))
         return entry, True
 
 
@@ -299,7 +305,8 @@ async def test_the_requests_are_filtered(app: App) -> None:
 async def test_a_host_is_allowed_for_the_task_and_for_the_environment(project: Path) -> None:
     path = project / "fumehood.toml"
     limited(str(path))
-    bench = AllowingBench(project)
+    bench = RecordedBench(project)
+    bench.network = AllowingNetwork(bench.tasks, bench.calls)
     async with Workbench(bench).run_test(size=HUGE, notifications=True) as pilot:
         await until(pilot, "api.test:8443 refused ×3")
         await pilot.press("6", "g", "A")
@@ -366,7 +373,7 @@ async def test_rebuild_and_clear_up_ask_first(app: App, bench: RecordedBench, mo
         asked.append(dry_run)
         return reports[min(len(asked) - 1, 1)]
 
-    monkeypatch.setattr(bench, "cache_gc", collect)
+    monkeypatch.setattr(bench.cache, "gc", collect)
     async with app().run_test(size=HUGE, notifications=True) as pilot:
         await until(pilot, "7h48m left")
         await pilot.press("3", "b")

@@ -59,6 +59,12 @@ def test_the_cap_holds_or_nothing_more_can_go(items: list[Item], cap: int) -> No
     assert all(item.in_use or item.image in carrying for item in left if item.dead)
 
 
+def test_what_is_dead_goes_with_the_last_that_stood_on_it() -> None:
+    dead = replace(ROOT, dead="expired", size_bytes=0)
+    child = replace(ROOT, image="child", parent="root", size_bytes=60)
+    assert reasons(dead, child, cap=50) == {"child": "the cache is larger than 50 B", "root": "expired"}
+
+
 @given(forests())
 def test_under_the_cap_only_the_dead_go(items: list[Item]) -> None:
     going = plan(items, now=NOW, max_bytes=10_000)

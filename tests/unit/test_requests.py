@@ -86,8 +86,8 @@ def test_the_command_asks_a_running_task_only(capsys: pytest.CaptureFixture[str]
         assert asked_to_allow(spec.folder)[0] == ["x.org"]
         for refused in ("https://x.org/", "preset:registries", "10.0.0.1"):
             with pytest.raises(UsageError):
-                Bench().network_allow_task(spec.id, refused)
+                Bench().network.allow_task(spec.id, refused)
         journal.append(ev.TaskStatus(status="ready"))
         with pytest.raises(UsageError, match="ended"):
-            Bench().network_allow_task(spec.id, "y.org")
+            Bench().network.allow_task(spec.id, "y.org")
         assert asked_to_allow(spec.folder)[0] == ["x.org"]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def list_(options: argparse.Namespace) -> int:
     """The agents, where they are and what they need."""
-    agents = Bench().agent_list()
+    agents = Bench().agents.list()
     if options.json:
         print_json({"v": 1, "agents": [_json(entry) for entry in agents]})
         return 0
@@ -42,7 +42,7 @@ def _state(entry: AgentEntry) -> str:
 
 def install(options: argparse.Namespace) -> int:
     """Install the command line of an agent."""
-    program = Bench().agent_install(options.agent, progress, version=options.version)
+    program = Bench().agents.install(options.agent, progress, version=options.version)
     if options.json:
         print_json({"v": 1, "agent": options.agent, "path": str(program)})
     else:

@@ -13,7 +13,7 @@ from tui.commands.output import print_json, say, table
 
 def show(options: argparse.Namespace) -> int:
     """The snapshots of this user."""
-    entries = Bench().cache_list()
+    entries = Bench().cache.list()
     total = sum(entry.size_bytes for entry in entries)
     if options.json:
         print_json(
@@ -58,7 +58,7 @@ def show(options: argparse.Namespace) -> int:
 def explain(options: argparse.Namespace) -> int:
     """Whether a start would hit the cache, and why."""
     bench = Bench()
-    decision = bench.cache_explain(bench.environment(options.env))
+    decision = bench.cache.explain(bench.environments.load(options.env))
     if options.json:
         print_json(
             {
@@ -79,8 +79,8 @@ def explain(options: argparse.Namespace) -> int:
 def reset(options: argparse.Namespace) -> int:
     """Invalidate an environment's snapshots."""
     bench = Bench()
-    environment = bench.environment(options.env)
-    outcome = bench.cache_reset(environment)
+    environment = bench.environments.load(options.env)
+    outcome = bench.cache.reset(environment)
     if options.json:
         print_json({"v": 1, "environment": environment.name, "message": outcome})
     else:
@@ -90,7 +90,7 @@ def reset(options: argparse.Namespace) -> int:
 
 def gc(options: argparse.Namespace) -> int:
     """Remove what nothing needs."""
-    report = Bench().cache_gc(max_size=options.max_size, max_age=options.max_age, dry_run=options.dry_run)
+    report = Bench().cache.gc(max_size=options.max_size, max_age=options.max_age, dry_run=options.dry_run)
     if options.json:
         removed = [
             {"kind": r.kind, "name": r.name, "reason": r.reason, "size_bytes": r.size_bytes} for r in report.removed

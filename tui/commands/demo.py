@@ -14,8 +14,8 @@ _PROMPT = "fix the failing test"
 def demo(options: argparse.Namespace) -> int:
     """Run the sample's task; in a terminal on the workbench, else as text that ends with answer, diff and timings."""
     bench = Bench()
-    environment = bench.demo_environment()
-    task = bench.start(environment, _PROMPT)
+    environment = bench.environments.demo()
+    task = bench.tasks.start(environment, _PROMPT)
     if not options.no_tui and sys.stdin.isatty() and sys.stdout.isatty():
         from tui.commands.workbench import open_screen
 
@@ -30,9 +30,9 @@ def demo(options: argparse.Namespace) -> int:
 
 
 def _summary(bench: Bench, task: str) -> None:
-    state = bench.task(task)
+    state = bench.tasks.get(task)
     say("")
-    for line in bench.diff(task).decode("utf-8", "replace").splitlines():
+    for line in bench.results.diff(task).decode("utf-8", "replace").splitlines():
         say(line)
     say("")
     for phase in state.phases:

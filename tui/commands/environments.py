@@ -32,7 +32,7 @@ def init(options: argparse.Namespace) -> int:
     data = initial(folder)
     found = None if options.no_import else preferred(folder, data, path)
     written = found.result.data if found else data
-    Bench().write_environment(path, written, force=options.force)
+    Bench().environments.write(path, written, force=options.force)
     if options.json:
         print_json({"v": 1, "path": str(path), "imported": report_json(found) if found else None})
     else:
@@ -81,7 +81,7 @@ def _plan_as_data(found: Effective) -> dict[str, Any]:
 
 def _plan(path: Path, as_json: bool) -> int:
     bench = Bench()
-    found = bench.effective(bench.environment(str(path)))
+    found = bench.environments.effective(bench.environments.load(str(path)))
     if as_json:
         print_json({"v": 1, "ok": True, "problems": [], "plan": _plan_as_data(found) if found.plan else None})
     elif found.plan is None:
@@ -123,7 +123,7 @@ def check(options: argparse.Namespace) -> int:
 
 def list_(options: argparse.Namespace) -> int:
     """The environments within reach, the bad ones with their problems."""
-    entries = Bench().environments()
+    entries = Bench().environments.list()
     if options.json:
         shown = [{"name": e.name, "path": str(e.path), "ok": e.environment is not None} for e in entries]
         print_json({"v": 1, "environments": shown})

@@ -13,7 +13,7 @@ from tui.commands.output import print_json, progress, say, table
 
 def bootstrap(options: argparse.Namespace) -> int:
     """Make the base image on this machine."""
-    image = Bench().image_bootstrap(progress, suite=options.suite, packages=options.packages)
+    image = Bench().images.bootstrap(progress, suite=options.suite, packages=options.packages)
     if options.json:
         print_json({"v": 1, "image": image})
     else:
@@ -23,7 +23,7 @@ def bootstrap(options: argparse.Namespace) -> int:
 
 def list_(options: argparse.Namespace) -> int:
     """The images of the container engine, without the snapshots of the cache."""
-    images = Bench().image_list()
+    images = Bench().images.list()
     if options.json:
         shown = [
             {

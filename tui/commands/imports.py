@@ -33,7 +33,7 @@ def import_(options: argparse.Namespace) -> int:
     source, others = choose(_absolute(options.path), options.format)
     path = _absolute(options.output) if options.output else source.folder / FILE_NAME
     done = Import(source, imported(source, initial(source.folder), path), others)
-    Bench().write_environment(path, done.result.data, force=options.force)
+    Bench().environments.write(path, done.result.data, force=options.force)
     if options.json:
         print_json({"v": 1, "path": str(path), **report_json(done)})
     else:

@@ -11,8 +11,8 @@ from tui.commands.output import print_json, say, table
 def check(options: argparse.Namespace) -> int:
     """Which hosts a phase may reach; exit code 1 unless all."""
     bench = Bench()
-    environment = bench.environment(options.env)
-    answers = bench.network_check(environment, options.hosts, phase=options.phase, method=options.method)
+    environment = bench.environments.load(options.env)
+    answers = bench.network.check(environment, options.hosts, phase=options.phase, method=options.method)
     if options.json:
         shown = [
             {"host": a.host, "port": a.port, "allowed": a.allowed, "rule": a.rule, "reason": a.reason} for a in answers
@@ -30,8 +30,8 @@ def check(options: argparse.Namespace) -> int:
 def show(options: argparse.Namespace) -> int:
     """The policy as stored; exit code 2 when an entry of it is refused."""
     bench = Bench()
-    environment = bench.environment(options.env)
-    network, entries = environment.network, bench.network_entries(environment)
+    environment = bench.environments.load(options.env)
+    network, entries = environment.network, bench.network.entries(environment)
     if options.json:
         shown = [
             {"list": e.list, "entry": e.written, "stored": list(e.stored), "problem": e.problem, "hint": e.hint}
@@ -53,11 +53,11 @@ def allow(options: argparse.Namespace) -> int:
     """Let the agent of a running task, or of all later tasks of an environment, reach one more host."""
     bench = Bench()
     if options.task:
-        stored, changed = bench.network_allow_task(options.task, options.host), True
+        stored, changed = bench.network.allow_task(options.task, options.host), True
         where = f"task {options.task}"
     else:
-        environment = bench.environment(options.env)
-        stored, changed = bench.network_allow(environment, options.host)
+        environment = bench.environments.load(options.env)
+        stored, changed = bench.network.allow(environment, options.host)
         where = str(environment.path)
     if options.json:
         print_json({"v": 1, "entry": stored, "changed": changed})

@@ -129,6 +129,11 @@ def _task_verbs(verbs: Verbs) -> None:
     verb.add_argument("--attempt", type=int, default=1, metavar="N", help="go on from attempt N (default 1)")
     verb.add_argument("--wait", action="store_true", help="show the log until the task has ended")
 
+    verb = _verb(verbs, "collect", "tasks:collect", "bring out the files of an interrupted or cancelled task")
+    verb.add_argument("task", metavar="TASK")
+    verb.add_argument("--attempt", type=int, default=1, metavar="N", help="the files of attempt N (default 1)")
+    verb.add_argument("--wait", action="store_true", help="show the log until they are there")
+
     verb = _verb(verbs, "apply", "tasks:apply", "apply a task's diff to the local checkout")
     verb.add_argument("task", metavar="TASK")
     verb.add_argument("--attempt", type=int, default=1, metavar="N")

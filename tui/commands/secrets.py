@@ -15,8 +15,8 @@ from tui.commands.output import print_json, progress, say, table
 def set_(options: argparse.Namespace) -> int:
     """Keep a value, from a prompt without echo, from standard input or from a file."""
     bench = Bench()
-    environment = bench.environment(options.env)
-    warnings = bench.secret_set(environment, options.name, _value(options))
+    environment = bench.environments.load(options.env)
+    warnings = bench.secrets.set(environment, options.name, _value(options))
     if options.json:
         print_json({"v": 1, "environment": environment.name, "name": options.name, "warnings": warnings})
         return 0
@@ -29,8 +29,8 @@ def set_(options: argparse.Namespace) -> int:
 def list_(options: argparse.Namespace) -> int:
     """The secrets of an environment: declared or not, and when they were set."""
     bench = Bench()
-    environment = bench.environment(options.env)
-    entries = bench.secret_list(environment)
+    environment = bench.environments.load(options.env)
+    entries = bench.secrets.list(environment)
     if options.json:
         shown = [{"name": e.name, "declared": e.declared, "set_at": e.set_at} for e in entries]
         print_json({"v": 1, "environment": environment.name, "secrets": shown})
@@ -46,8 +46,8 @@ def list_(options: argparse.Namespace) -> int:
 def remove(options: argparse.Namespace) -> int:
     """Forget a value."""
     bench = Bench()
-    environment = bench.environment(options.env)
-    bench.secret_remove(environment, options.name)
+    environment = bench.environments.load(options.env)
+    bench.secrets.remove(environment, options.name)
     if options.json:
         print_json({"v": 1, "environment": environment.name, "name": options.name})
     else:

@@ -22,9 +22,9 @@ def exec_(options: argparse.Namespace) -> int:
     """Start a task; with --wait show its log until it has ended."""
     bench = Bench()
     prompt = sys.stdin.read() if options.prompt == "-" else options.prompt
-    environment = bench.environment(options.env)
+    environment = bench.environments.load(options.env)
     ensure(bench, environment, options.env, agreed=options.trust, may_ask=options.prompt != "-")
-    task = bench.start(
+    task = bench.tasks.start(
         environment,
         prompt,
         branch=options.branch,
@@ -32,24 +32,33 @@ def exec_(options: argparse.Namespace) -> int:
         attempts=options.attempts,
         fork=options.alone,
     )
+    return _started(bench, task, options)
+
+
+def _started(bench: Bench, task: str, options: argparse.Namespace, *, after: int = 0) -> int:
+    """Say which task goes on now; with --wait show its log after event number `after` until it has ended."""
     if options.json and not options.wait:
         print_json({"v": 1, "id": task})
     elif not options.json:
         print(task, flush=True)
-    return wait(bench, task, quiet=options.json) if options.wait else 0
+    return wait(bench, task, quiet=options.json, after=after) if options.wait else 0
 
 
 def follow_up(options: argparse.Namespace) -> int:
     """Ask the agent of an ended task for more; with --wait show the log of it until it has ended."""
     bench = Bench()
     prompt = sys.stdin.read() if options.prompt == "-" else options.prompt
-    seen = bench.task(options.task).last_seq
-    task = bench.follow_up(options.task, prompt, attempt=options.attempt, fork=options.alone)
-    if options.json and not options.wait:
-        print_json({"v": 1, "id": task})
-    elif not options.json:
-        print(task, flush=True)
-    return wait(bench, task, quiet=options.json, after=seen) if options.wait else 0
+    seen = bench.tasks.get(options.task).last_seq
+    task = bench.tasks.follow_up(options.task, prompt, attempt=options.attempt, fork=options.alone)
+    return _started(bench, task, options, after=seen)
+
+
+def collect(options: argparse.Namespace) -> int:
+    """Bring out the files of an interrupted attempt; with --wait show the log of it."""
+    bench = Bench()
+    seen = bench.tasks.get(options.task).last_seq
+    task = bench.tasks.collect(options.task, attempt=options.attempt, fork=options.alone)
+    return _started(bench, task, options, after=seen)
 
 
 def wait(bench: Bench, task: str, *, quiet: bool = False, after: int = 0) -> int:
@@ -62,7 +71,7 @@ def wait(bench: Bench, task: str, *, quiet: bool = False, after: int = 0) -> int
     except KeyboardInterrupt:
         progress(f"\nthe task goes on: fumehood logs -f {task}")
         return 130
-    state = bench.task(task)
+    state = bench.tasks.get(task)
     if quiet:
         print_json(_status_json(state))
     else:
@@ -76,7 +85,7 @@ def _show(bench: Bench, task: str, *, follow: bool, quiet: bool = False, after: 
     from tui.present.plain import PlainLog, colour_wanted
 
     log = PlainLog(colour=colour_wanted())
-    for event in bench.events(task, follow=follow):
+    for event in bench.tasks.events(task, follow=follow):
         if not quiet and event.seq > after:
             for line in log.lines(event):
                 print(line)
@@ -91,7 +100,7 @@ def _status_json(state: TaskState, *, answers: bool = True) -> dict[str, object]
 
 def status(options: argparse.Namespace) -> int:
     """The state of a task; exit code 1 unless it is ready or applied."""
-    state = Bench().task(options.task)
+    state = Bench().tasks.get(options.task)
     if options.json:
         print_json(_status_json(state))
     else:
@@ -134,7 +143,7 @@ def list_(options: argparse.Namespace) -> int:
     """Tasks, newest first, a page at a time."""
     if not 1 <= options.limit <= 1000:
         raise UsageError(f"--limit {options.limit} is out of range", "use 1 to 1000")
-    states = [s for s in Bench().tasks() if options.env in ("", s.environment, s.environment_path)]
+    states = [s for s in Bench().tasks.list() if options.env in ("", s.environment, s.environment_path)]
     if options.cursor:
         ids = [state.id for state in states]
         if options.cursor not in ids:
@@ -168,16 +177,16 @@ def _row(state: TaskState) -> tuple[str, ...]:
 def logs(options: argparse.Namespace) -> int:
     """A task's log: for people, as JSON events, or the raw output of its commands."""
     bench = Bench()
-    task = bench.folder(options.task).name
+    task = bench.tasks.folder(options.task).name
     if options.json:
         from engine.tasks.journal import plain
 
-        for event in bench.events(task, follow=options.follow):
+        for event in bench.tasks.events(task, follow=options.follow):
             print_json(plain(event))
             sys.stdout.flush()
         return 0
     if options.raw:
-        for event in bench.events(task, follow=options.follow):
+        for event in bench.tasks.events(task, follow=options.follow):
             _write_raw(bench, task, event)
         return 0
     try:
@@ -192,7 +201,7 @@ def _write_raw(bench: Bench, task: str, event: object) -> None:
     from engine.tasks.journal import output_path
 
     if isinstance(event, CommandOutput):
-        with output_path(bench.folder(task), event.id).open("rb") as file:
+        with output_path(bench.tasks.folder(task), event.id).open("rb") as file:
             file.seek(event.offset)
             sys.stdout.buffer.write(file.read(event.size))
         sys.stdout.buffer.flush()
@@ -201,12 +210,12 @@ def _write_raw(bench: Bench, task: str, event: object) -> None:
 def diff(options: argparse.Namespace) -> int:
     """A task's diff on standard output, byte for byte as `git apply` takes it."""
     bench = Bench()
-    patch = bench.diff(options.task, options.attempt, options.turn)
+    patch = bench.results.diff(options.task, options.attempt, options.turn)
     if not options.stat:
         sys.stdout.buffer.write(patch)
         sys.stdout.buffer.flush()
         return 0
-    stat = bench.diff_stat(options.task, options.attempt, options.turn)
+    stat = bench.results.stat(options.task, options.attempt, options.turn)
     if options.json:
         print_json({"v": 1, "files": [{"path": f.path, "added": f.added, "removed": f.removed} for f in stat.files]})
         return 0
@@ -216,7 +225,7 @@ def diff(options: argparse.Namespace) -> int:
 
 def apply(options: argparse.Namespace) -> int:
     """Apply a task's diff to the checkout its environment names."""
-    outcome = Bench().apply(options.task, options.attempt, preflight=options.preflight)
+    outcome = Bench().results.apply(options.task, options.attempt, preflight=options.preflight)
     if options.json:
         print_json(
             {
@@ -235,7 +244,7 @@ def apply(options: argparse.Namespace) -> int:
 
 def cancel(options: argparse.Namespace) -> int:
     """Ask a task to end."""
-    state = Bench().cancel(options.task)
+    state = Bench().tasks.cancel(options.task)
     if options.json:
         print_json({"v": 1, "id": state.id, "cancelled": True})
     else:

@@ -28,10 +28,10 @@ def trust(options: argparse.Namespace) -> int:
         else:
             say(f"{path} is not trusted any more")
         return 0
-    environment = bench.environment(options.env)
-    before = bench.review(environment)
+    environment = bench.environments.load(options.env)
+    before = bench.environments.review(environment)
     if not options.show:
-        bench.trust(environment)
+        bench.environments.trust(environment)
     trusted = before.trusted or not options.show
     if options.json:
         print_json(_json(before, trusted=trusted))
@@ -47,7 +47,7 @@ def trust(options: argparse.Namespace) -> int:
 def ensure(
     bench: Bench, environment: Environment, reference: str | None, *, agreed: bool = False, may_ask: bool = True
 ) -> None:
-    """See whether the user agrees to what will run; nothing runs if not: `Bench.start` refuses, the keeper waits.
+    """See whether the user agrees to what will run; nothing runs if not: `bench.tasks.start` refuses, the keeper waits.
 
     Args:
         reference: how the user named the environment.
@@ -58,16 +58,16 @@ def ensure(
         return
     from engine.environment.find import named_by_path
 
-    review = bench.review(environment)
+    review = bench.environments.review(environment)
     if agreed:
-        bench.trust(environment)
+        bench.environments.trust(environment)
         progress(f"trusting {review.path}: {_occasion(review)}")
     elif may_ask and sys.stdin.isatty() and sys.stderr.isatty():
         if _asked(review):
-            bench.trust(environment)
+            bench.environments.trust(environment)
     elif named_by_path(reference, bench.cwd):
         # Who names a file in a script means this file: refusing would only have them write --trust everywhere.
-        bench.trust(environment)
+        bench.environments.trust(environment)
         progress(f"trusting {review.path} ({_occasion(review)}); review: fumehood env trust --show {review.path}")
 
 

@@ -24,19 +24,19 @@ def watch(options: argparse.Namespace) -> int:
     bench = Bench()
     environments = []
     for reference in options.env or [None]:
-        environments.append(bench.environment(reference))
+        environments.append(bench.environments.load(reference))
         ensure(bench, environments[-1], reference)
-    _, offset = bench.kept()
-    while (after := bench.kept(offset)[1]) != offset:
+    _, offset = bench.keeper.events()
+    while (after := bench.keeper.events(offset)[1]) != offset:
         offset = after
-    client = bench.open(environment.path for environment in environments)
+    client = bench.keeper.open(environment.path for environment in environments)
     mine = {str(environment.path) for environment in environments}
     if not options.json:
         progress(f"watching {', '.join(environment.name for environment in environments)}; ctrl-c ends it")
     try:
         round_ = 0
         while True:
-            events, offset = bench.kept(offset)
+            events, offset = bench.keeper.events(offset)
             for event in events:
                 if event.environment_path in mine:
                     _tell(event, as_json=options.json)

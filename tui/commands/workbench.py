@@ -11,7 +11,7 @@ from engine.errors import UsageError
 def workbench(options: argparse.Namespace) -> int:
     """Open the screen; on a task when one is named."""
     bench = Bench()
-    task = bench.folder(options.task).name if options.task else None
+    task = bench.tasks.folder(options.task).name if options.task else None
     return open_screen(bench, task, watch=not options.no_watch)
 
 

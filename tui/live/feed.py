@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from engine.errors import EngineError
 from engine.state import tasks_dir
 from engine.tasks import journal
 from engine.tasks.events import CommandOutput
 from engine.tasks.model import TaskState
+from engine.tasks.reading import unreadable, with_beginning
 from tui.live.line_index import LineIndex, Matches
 from tui.present import words
 from tui.present.requests import Traffic
@@ -141,13 +143,17 @@ class Board:
             del self.states[gone], self._offsets[gone]
             changed = True
         for folder in folders:
-            changed |= self._read(folder)
+            try:
+                changed |= self._read(folder)
+            except EngineError as error:
+                changed |= folder.name not in self.states
+                self.states[folder.name], self._offsets[folder.name] = unreadable(folder, error), 0
         return changed
 
     def _read(self, folder: Path) -> bool:
         offset = self._offsets.get(folder.name, 0)
         try:
-            if (folder / journal.JOURNAL).stat().st_size <= offset:
+            if (folder / journal.JOURNAL).stat().st_size <= offset and folder.name in self.states:
                 return False
         except FileNotFoundError:
             return False
@@ -160,6 +166,7 @@ class Board:
                 changed |= not isinstance(event, CommandOutput)
             if after == offset:
                 self._offsets[folder.name] = offset
+                with_beginning(folder, state)
                 return changed
             offset = after
 

@@ -59,7 +59,7 @@ class Keeping:
             wanted = tuple(paths)
             if wanted != self._paths:
                 # The new client first: the keeper must not see a moment without any.
-                before, self._client = self._client, self._bench.open(wanted) if wanted else None
+                before, self._client = self._client, self._bench.keeper.open(wanted) if wanted else None
                 self._paths = wanted
                 if before is not None:
                     before.close()
@@ -68,21 +68,21 @@ class Keeping:
 
     def look(self, environment: Environment, seconds: Mapping[str, float]) -> CareNow:
         """What is done for an environment; reads only what is new. `seconds`: what phases took in its last tasks."""
-        size = self._bench.keeper_size()
+        size = self._bench.keeper.journal_size()
         if size < self._size:
             self._news, self._offset = News(), 0
         if size != self._size:
             self._size = size
             while True:
-                events, after = self._bench.kept(self._offset)
+                events, after = self._bench.keeper.events(self._offset)
                 self._news.apply(events)
                 if after == self._offset:
                     break
                 self._offset = after
         care = self._news.of(str(environment.path))
-        lives = self._bench.keeper_lives()
+        lives = self._bench.keeper.lives()
         watched = self._watch and lives
-        stands_by = lives and self._bench.stands_by(environment)
+        stands_by = lives and self._bench.keeper.stands_by(environment)
         if not lives:
             return CareNow(Care(last=care.last), watched=False, stands_by=False)
         if care.running is None:
@@ -95,12 +95,12 @@ class Keeping:
     def _last(self, done: Kept | None) -> dict[str, float]:
         """How long the phases of the last refresh or rebuild took."""
         if done is not None and done.status == "done" and done.job != self._seconds[0]:
-            state = Feed(self._bench.job_folder(done.job)).read_all().state
+            state = Feed(self._bench.keeper.job_folder(done.job)).read_all().state
             self._seconds = (done.job, {p.name: p.seconds for p in state.phases if p.status == "done"})
         return self._seconds[1] if done is not None and done.job == self._seconds[0] else {}
 
     def _phase(self, job: str) -> PhaseState | None:
-        folder = self._bench.job_folder(job)
+        folder = self._bench.keeper.job_folder(job)
         if self._job is None or self._job.folder != folder:
             self._job = Feed(folder)
         self._job.poll()

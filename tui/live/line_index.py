@@ -55,6 +55,9 @@ class LineIndex:
                     break
                 self._take(data)
             return self.size > started
+        except IsADirectoryError:
+            # Nobody of ours made it; what is no file has no lines.
+            return False
         finally:
             os.close(descriptor)
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
-from engine.bench import EnvironmentEntry
+from engine.bench.environments import EnvironmentEntry
 from tui.panes.pane import Pane
 from tui.present import actions, environment
 from tui.widgets.line_view import Summary

@@ -31,7 +31,7 @@ LOOKING = (row((" looking …", "muted")),)
 
 
 def rows(explanation: Any, looked_at: float, now: float, width: int) -> list[Row]:
-    """What `Bench.cache_explain` found at `looked_at`, with its age carried on to `now` (Unix seconds)."""
+    """What `Cache.explain` found at `looked_at`, with its age carried on to `now` (Unix seconds)."""
     passed = max(0.0, now - looked_at)
     glyph, role = _RESULT.get(explanation.result, ("?", "muted"))
     head: list[Span] = [(f" {glyph} {explanation.result}", f"strong {role}")]

@@ -11,7 +11,7 @@ from tui.present.row import Row, Span, row
 from tui.present.text import one_line
 
 if TYPE_CHECKING:
-    from engine.bench import Edited
+    from engine.bench.environments import Edited
 
 # Colouring a larger text at every key would be felt.
 _COLOURED = 64 << 10

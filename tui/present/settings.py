@@ -12,7 +12,7 @@ from tui.present.row import Row, row
 from tui.present.text import one_line
 
 if TYPE_CHECKING:
-    from engine.bench import SecretEntry
+    from engine.bench.secrets import SecretEntry
     from engine.environment.model import Environment
 
 Page = Literal["secrets", "network", "variables", "versions"]

@@ -86,7 +86,7 @@ class BenchScreen(NetworkScreen):
         feed = self.log_pane.feed
         if feed is None:
             return
-        path = self.bench.patch(feed.state.id, feed.attempt)
+        path = self.bench.results.patch(feed.state.id, feed.attempt)
         try:
             stamp = path.stat().st_mtime
         except OSError:
@@ -224,7 +224,7 @@ class BenchScreen(NetworkScreen):
         if self.entry is None:
             return
         path = self.entry.path
-        edited = self.bench.editing(path)
+        edited = self.bench.environments.editing(path)
         editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or shutil.which("nano") or "vi"
         try:
             with self.app.suspend():
@@ -263,7 +263,7 @@ class BenchScreen(NetworkScreen):
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self.bench.trust(event.environment)
+                self.bench.environments.trust(event.environment)
                 self.start_task(event.draft)
             else:
                 event.draft.go = False
@@ -280,7 +280,7 @@ class BenchScreen(NetworkScreen):
             return
         question = f"Stop “{task.title(state)[:60]}”?"
         self.ask(question, "Its container ends; what it did so far is kept in the log.", "stop it",
-                  lambda: self.do(lambda: self.bench.cancel(state.id), "Stopping …"))  # fmt: skip
+                  lambda: self.do(lambda: self.bench.tasks.cancel(state.id), "Stopping …"))  # fmt: skip
 
     def action_reset_cache(self) -> None:
         """Throw the snapshot away, once the user has said so twice."""
@@ -290,7 +290,7 @@ class BenchScreen(NetworkScreen):
             return
         environment = entry.environment
         self.ask(f"Reset the cache of {entry.name}?", "The next task runs setup again. Running tasks are not touched.",
-                  "reset", lambda: self.do(lambda: self.bench.cache_reset(environment), ""))  # fmt: skip
+                  "reset", lambda: self.do(lambda: self.bench.cache.reset(environment), ""))  # fmt: skip
 
     def action_apply(self) -> None:
         """Apply the diff to the checkout, once the user has said so twice."""
@@ -302,7 +302,7 @@ class BenchScreen(NetworkScreen):
         size = state.attempt(attempt).diff
         what = f"{words.count(size.files_changed, 'file')} +{size.lines_added} −{size.lines_removed}"
         self.ask(f"Apply {what} to your checkout?", f"Into {state.repository}; nothing is committed.", "apply",
-                  lambda: self.do(lambda: self.bench.apply(state.id, attempt), ""))  # fmt: skip
+                  lambda: self.do(lambda: self.bench.results.apply(state.id, attempt), ""))  # fmt: skip
 
     @on(EngineScreen.Done)
     def _done(self, event: EngineScreen.Done) -> None:

@@ -36,13 +36,13 @@ class CacheScreen(ReviewScreen):
         before = f" It took {words.span(took)} the last time." if took else ""
         consequence = f"In the background; the snapshot there is holds until the new one does.{before}"
         self.ask(f"Run the setup of {entry.name} again now?", consequence, "rebuild",
-                 lambda: self.do(lambda: self.bench.cache_rebuild(environment), ""))  # fmt: skip
+                 lambda: self.do(lambda: self.bench.keeper.rebuild(environment), ""))  # fmt: skip
 
     @work(thread=True, exclusive=True, group="collect", exit_on_error=False)
     def action_collect_cache(self) -> None:
         """Find out what could be removed, then ask."""
         try:
-            self.post_message(self.ReadyToCollect(self.bench.cache_gc(dry_run=True)))
+            self.post_message(self.ReadyToCollect(self.bench.cache.gc(dry_run=True)))
         except EngineError as error:
             self.post_message(EngineScreen.Done(fault=error))
 
@@ -53,4 +53,4 @@ class CacheScreen(ReviewScreen):
             return
         question, consequence = cache.to_collect(event.report)
         self.ask(question, consequence, "remove",
-                 lambda: self.do(lambda: cache.collected(self.bench.cache_gc()), ""))  # fmt: skip
+                 lambda: self.do(lambda: cache.collected(self.bench.cache.gc()), ""))  # fmt: skip

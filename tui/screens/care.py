@@ -7,7 +7,8 @@ from pathlib import Path
 from textual import on, work
 from textual.message import Message
 
-from engine.bench import Bench, EnvironmentEntry
+from engine.bench import Bench
+from engine.bench.environments import EnvironmentEntry
 from engine.errors import EngineError
 from tui.live.feed import Feed
 from tui.live.keeping import CareNow, Keeping
@@ -121,10 +122,10 @@ class CareScreen(PanesScreen):
 
         kept = self.query_one(CachePane).kept
         event = (kept.care.running or kept.care.last) if kept else None
-        if event is None or not self.bench.job_folder(event.job).is_dir():
+        if event is None or not (folder := self.bench.keeper.job_folder(event.job)).is_dir():
             self.app.notify("Nothing was refreshed or rebuilt yet.", markup=False)
             return
-        self.app.push_screen(JobLog(f"{event.environment}: {event.action}", Feed(self.bench.job_folder(event.job))))
+        self.app.push_screen(JobLog(f"{event.environment}: {event.action}", Feed(folder)))
 
     # Actions of the environment
 
@@ -166,7 +167,7 @@ class CareScreen(PanesScreen):
     def action_init_environment(self) -> None:
         """Write a first environment file for this folder."""
         if self.entry is None:
-            self.do(lambda: f"Wrote {self.bench.environment_init(self.bench.cwd)}", "")
+            self.do(lambda: f"Wrote {self.bench.environments.init(self.bench.cwd)}", "")
             self.set_timer(0.3, self.read_environments)
 
 
@@ -177,6 +178,6 @@ def text_of(bench: Bench, path: Path) -> str:
         EngineError: it cannot be read, or is no text.
     """
     try:
-        return bench.environment_text(path).decode()
+        return bench.environments.text(path).decode()
     except UnicodeDecodeError:
         raise EngineError(f"{path} is not UTF-8", "open it in $EDITOR with E, and save it as UTF-8") from None

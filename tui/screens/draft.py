@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from engine.bench import EnvironmentEntry
+    from engine.bench.environments import EnvironmentEntry
 
 
 @dataclass(slots=True)

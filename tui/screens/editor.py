@@ -13,7 +13,8 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import TextArea
 
-from engine.bench import Bench, Edited, EnvironmentEntry
+from engine.bench import Bench
+from engine.bench.environments import Edited, EnvironmentEntry
 from engine.environment.save import ChangedMeanwhile, sha256
 from engine.errors import EngineError
 from tui.present import editing, environment
@@ -140,7 +141,7 @@ class Editor(Screen[bool]):
     def _check(self) -> None:
         text = self.text
         try:
-            edited = self._bench.environment_edited(self._entry.path, text.encode("utf-8", "surrogatepass"))
+            edited = self._bench.environments.edited(self._entry.path, text.encode("utf-8", "surrogatepass"))
             self.post_message(self.Checked(text, edited))
         except EngineError as error:
             self.post_message(self.Checked(text, None, str(error)))
@@ -199,7 +200,7 @@ class Editor(Screen[bool]):
     @work(thread=True, exclusive=True, group="save", exit_on_error=False)
     def _save(self, text: str, before: str | None) -> None:
         try:
-            self._bench.environment_save(self._entry.path, text.encode("utf-8", "surrogatepass"), before=before)
+            self._bench.environments.save(self._entry.path, text.encode("utf-8", "surrogatepass"), before=before)
             self.post_message(self.Saved(text))
         except EngineError as error:
             self.post_message(self.Saved(text, error))
@@ -246,7 +247,7 @@ class Editor(Screen[bool]):
 
     def _reload(self) -> None:
         try:
-            self._stored = self._bench.environment_text(self._entry.path).decode("utf-8", "replace")
+            self._stored = self._bench.environments.text(self._entry.path).decode("utf-8", "replace")
         except EngineError as error:
             self._fault = error.message
             self._paint()

@@ -11,7 +11,8 @@ from textual import work
 from textual.message import Message
 from textual.screen import Screen
 
-from engine.bench import Bench, EnvironmentEntry
+from engine.bench import Bench
+from engine.bench.environments import EnvironmentEntry
 from engine.errors import EngineError, Untrusted
 from engine.tasks.comments import DiffReview
 from engine.tasks.model import TaskState
@@ -65,7 +66,7 @@ class EngineScreen(Screen[None]):
     class EnvironmentsRead(Message):
         """The environment files were read."""
 
-        def __init__(self, entries: list[EnvironmentEntry], fault: EngineError | None = None) -> None:
+        def __init__(self, entries: Sequence[EnvironmentEntry], fault: EngineError | None = None) -> None:
             super().__init__()
             self.entries, self.fault = entries, fault
 
@@ -96,7 +97,7 @@ class EngineScreen(Screen[None]):
             self.post_message(self.TasksRead())
         if check and any(not state.finished for state in self.board.newest_first()):
             try:
-                self.bench.tasks()
+                self.bench.tasks.list()
             except (EngineError, OSError):
                 return
             if self.board.refresh():
@@ -106,7 +107,7 @@ class EngineScreen(Screen[None]):
     def open_task(self, task_id: str, attempt: int = 1) -> None:
         """Read a task from its beginning, then show it."""
         try:
-            feed = Feed(self.bench.folder(task_id), attempt).read_all()
+            feed = Feed(self.bench.tasks.folder(task_id), attempt).read_all()
         except EngineError as error:
             self.post_message(self.Done(fault=error))
         else:
@@ -116,9 +117,9 @@ class EngineScreen(Screen[None]):
     def read_patch(self, task_id: str, attempt: int) -> None:
         """Read the diff of a task, and what was said about it."""
         try:
-            path = self.bench.patch(task_id, attempt)
+            path = self.bench.results.patch(task_id, attempt)
             try:
-                review = self.bench.diff_review(task_id, attempt)
+                review = self.bench.results.review(task_id, attempt)
             except EngineError as error:
                 review = DiffReview()
                 self.post_message(self.Done(fault=error))
@@ -149,7 +150,7 @@ class EngineScreen(Screen[None]):
     def _changed_review(
         self, task_id: str, attempt: int, shown: Changes, how: Callable[[DiffReview], DiffReview]
     ) -> None:
-        review = self.bench.change_diff_review(task_id, attempt, how)
+        review = self.bench.results.change_review(task_id, attempt, how)
         try:
             found = changes.placed(shown.patch, shown.tree, review)
         except OSError as error:
@@ -160,7 +161,7 @@ class EngineScreen(Screen[None]):
     def read_environments(self) -> None:
         """Read the environment files."""
         try:
-            self.post_message(self.EnvironmentsRead(self.bench.environments()))
+            self.post_message(self.EnvironmentsRead(self.bench.environments.list()))
         except EngineError as error:
             self.post_message(self.EnvironmentsRead([], error))
 
@@ -170,7 +171,7 @@ class EngineScreen(Screen[None]):
         assert entry.environment is not None
         found: Any
         try:
-            found = self.bench.cache_explain(entry.environment)
+            found = self.bench.cache.explain(entry.environment)
         except EngineError as error:
             found = error
         except Exception as error:
@@ -178,7 +179,7 @@ class EngineScreen(Screen[None]):
             found = EngineError(f"{type(error).__name__}: {error}", "`fumehood doctor` looks for the reason")
         self.post_message(self.CacheSeen(entry, found))
         with suppress(EngineError, OSError):
-            self.post_message(self.DiskSeen(self.bench.cache_use()))
+            self.post_message(self.DiskSeen(self.bench.cache.use()))
 
     @work(thread=True, group="start", exit_on_error=False)
     def start_task(self, draft: Draft) -> None:
@@ -186,13 +187,13 @@ class EngineScreen(Screen[None]):
         assert draft.entry is not None
         try:
             # As it is now: the supervisor reads the file too, and what was agreed to must be what it finds.
-            environment = self.bench.environment(str(draft.entry.path))
+            environment = self.bench.environments.load(str(draft.entry.path))
             try:
-                started = self.bench.start(
+                started = self.bench.tasks.start(
                     environment, draft.prompt, branch=draft.branch, agent=draft.agent, attempts=draft.attempts
                 )
             except Untrusted:
-                self.post_message(self.TrustAsked(draft, environment, self.bench.review(environment)))
+                self.post_message(self.TrustAsked(draft, environment, self.bench.environments.review(environment)))
             else:
                 self.post_message(self.Done(task=started))
         except EngineError as error:
@@ -204,7 +205,7 @@ class EngineScreen(Screen[None]):
     def follow_up(self, task_id: str, attempt: int, prompt: str, shown: Changes | None, sent: Sequence[str]) -> None:
         """Ask the agent of a task for more; the comments that were `sent` with it are marked."""
         try:
-            self.bench.follow_up(task_id, prompt, attempt=attempt)
+            self.bench.tasks.follow_up(task_id, prompt, attempt=attempt)
             if shown is not None and sent:
                 self._changed_review(task_id, attempt, shown, lambda review: review.with_sent(sent))
             self.post_message(self.Done(task=task_id))

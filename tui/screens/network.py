@@ -33,7 +33,7 @@ class NetworkScreen(CacheScreen):
             return
 
         def allow() -> str:
-            return f"This task may reach {self.bench.network_allow_task(state.id, entry)} now."
+            return f"This task may reach {self.bench.network.allow_task(state.id, entry)} now."
 
         consequence = (
             f"Adds {entry} to what the agent of “{title(state)[:60]}” may reach, as long as the task lasts: it can send"
@@ -49,7 +49,7 @@ class NetworkScreen(CacheScreen):
         path = state.environment_path
 
         def allow() -> str:
-            environment = self.bench.environment(path)
+            environment = self.bench.environments.load(path)
             return self._allowed_always(environment, entry)
 
         consequence = (
@@ -59,8 +59,8 @@ class NetworkScreen(CacheScreen):
         self.ask(f"Let every later task reach {entry}?", consequence, "add it", lambda: self.do(allow, ""))
 
     def _allowed_always(self, environment: Environment, entry: str) -> str:
-        edited = self.bench.editing(environment.path)
-        stored, changed = self.bench.network_allow(environment, entry)
+        edited = self.bench.environments.editing(environment.path)
+        stored, changed = self.bench.network.allow(environment, entry)
         edited()
         return f"{environment.path}: {stored} {'is allowed' if changed else 'was allowed already'}"
 
@@ -71,7 +71,7 @@ class NetworkScreen(CacheScreen):
             self.tell(f"{why[:1].upper()}{why[1:]}.")
             return ""
         try:
-            return self.bench.network_entry(host.host, host.port)
+            return self.bench.network.entry(host.host, host.port)
         except EngineError as error:
             self.tell_fault(error)
             return ""

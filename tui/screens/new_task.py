@@ -11,7 +11,8 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static, TextArea
 
-from engine.bench import EnvironmentEntry, agent_names
+from engine.bench.agents import Agents
+from engine.bench.environments import EnvironmentEntry
 from tui.present.text import content
 from tui.screens.draft import Draft
 from tui.widgets.choice import Choice
@@ -29,7 +30,7 @@ class NewTask(ModalScreen[Draft]):
     def __init__(self, entries: Sequence[EnvironmentEntry], first: int, draft: Draft) -> None:
         super().__init__()
         self._entries, self._first, self._draft = list(entries), first, draft
-        self._agents = agent_names()
+        self._agents = Agents().names()
 
     def compose(self) -> ComposeResult:
         """The prompt, then one line for each choice."""

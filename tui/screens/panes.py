@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from textual import on
 from textual.binding import BindingType
 
-from engine.bench import Bench, EnvironmentEntry
+from engine.bench import Bench
+from engine.bench.environments import EnvironmentEntry
 from engine.tasks.model import TaskState
 from tui.panes.diff import DiffPane
 from tui.panes.log import LogPane
@@ -34,7 +36,7 @@ class PanesScreen(LayoutScreen):
 
     def __init__(self, bench: Bench, first: str = "") -> None:
         super().__init__(bench)
-        self.entries: list[EnvironmentEntry] = []
+        self.entries: Sequence[EnvironmentEntry] = []
         self.entry_number = 0
         kept = self.preferences.pane
         self.current = first or (kept if kept in PANES else "tasks")

@@ -207,7 +207,7 @@ class ReviewScreen(CareScreen):
 
         def named(path: Path | None) -> None:
             if path is not None:
-                self.do(lambda: self.bench.export(task, path, attempt), "")
+                self.do(lambda: self.bench.results.export(task, path, attempt), "")
 
         self.app.push_screen(SavePatch(f"{task}.patch"), named)
 

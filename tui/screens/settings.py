@@ -114,8 +114,8 @@ class Settings(ModalScreen[bool]):
     @work(thread=True, exclusive=True, group="settings", exit_on_error=False)
     def _read(self, environment: Environment, page: Page) -> None:
         try:
-            secrets = self._bench.secret_list(environment) if page == "secrets" else []
-            entries: Sequence[Any] = self._bench.network_entries(environment) if page == "network" else []
+            secrets = self._bench.secrets.list(environment) if page == "secrets" else []
+            entries: Sequence[Any] = self._bench.network.entries(environment) if page == "network" else []
             self.post_message(self.Read(environment, page, settings.items(page, environment, secrets, entries)))
         except EngineError as error:
             self.post_message(self.Went(error.message, bad=True))
@@ -177,7 +177,7 @@ class Settings(ModalScreen[bool]):
     @work(thread=True, group="change", exit_on_error=False)
     def _change(self, changes: Sequence[Change], *, ask: str = "", said: str = "saved") -> None:
         def change() -> tuple[str, str]:
-            edited = self._bench.environment_change(self._environment.path, changes)
+            edited = self._bench.environments.change(self._environment.path, changes)
             assert edited.environment is not None
             self._environment = edited.environment
             return f"{said} · {edited.effect.text}" if edited.effect else said, ask
@@ -188,10 +188,10 @@ class Settings(ModalScreen[bool]):
     def _allow(self, written: str, changes: Sequence[Change]) -> None:
         def change() -> tuple[str, str]:
             network = replace(self._environment.network, allow=(written,), deny=())
-            entry = self._bench.network_entries(replace(self._environment, network=network))[0]
+            entry = self._bench.network.entries(replace(self._environment, network=network))[0]
             if entry.refused:
                 raise EngineError(f"{entry.written} was refused: {entry.problem}", entry.hint)
-            edited = self._bench.environment_change(self._environment.path, changes)
+            edited = self._bench.environments.change(self._environment.path, changes)
             assert edited.environment is not None
             self._environment = edited.environment
             return f"allowed, stored as {', '.join(entry.stored) or entry.written}", ""
@@ -203,7 +203,7 @@ class Settings(ModalScreen[bool]):
         def change() -> tuple[str, str]:
             if not value:
                 raise EngineError(f"nothing was typed: {name} stays as it was")
-            warnings = self._bench.secret_set(self._environment, name, value.encode("utf-8", "surrogatepass"))
+            warnings = self._bench.secrets.set(self._environment, name, value.encode("utf-8", "surrogatepass"))
             return "; ".join([f"{name} is set; the next start runs setup again", *warnings]), ""
 
         self._attempt(change)
@@ -211,7 +211,7 @@ class Settings(ModalScreen[bool]):
     @work(thread=True, group="change", exit_on_error=False)
     def _forget(self, name: str) -> None:
         def change() -> tuple[str, str]:
-            self._bench.secret_remove(self._environment, name)
+            self._bench.secrets.remove(self._environment, name)
             return f"the value of {name} is forgotten", ""
 
         self._attempt(change)

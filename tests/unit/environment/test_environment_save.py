@@ -47,9 +47,9 @@ def test_what_somebody_else_wrote_is_not_lost(path: Path) -> None:
 def test_a_change_that_makes_the_file_unusable_is_refused(path: Path) -> None:
     bench = Bench(path.parent)
     with pytest.raises(EnvironmentInvalid, match="must be one of"):
-        bench.environment_change(path, [Put(("network", "agent"), "some")])
+        bench.environments.change(path, [Put(("network", "agent"), "some")])
     assert path.read_bytes() == TEXT
-    edited = bench.environment_change(path, [Put(("variables", "A"), "1")])
+    edited = bench.environments.change(path, [Put(("variables", "A"), "1")])
     assert edited.effect is not None
     assert edited.effect.text == "this invalidates the snapshot: variable A added"
     assert path.read_bytes() == TEXT + b'\n[variables]\nA = "1"\n'

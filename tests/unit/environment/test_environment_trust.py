@@ -131,10 +131,10 @@ def test_a_refusal_says_what_changed(tmp_path: Path) -> None:
 def test_the_front_desk_starts_nothing_that_is_not_trusted(tmp_path: Path) -> None:
     environment = make(tmp_path / "fumehood.toml", FULL)
     with pytest.raises(Untrusted):
-        Bench(tmp_path).start(environment, "go", agent="nobody")
-    Bench(tmp_path).trust(environment)
+        Bench(tmp_path).tasks.start(environment, "go", agent="nobody")
+    Bench(tmp_path).environments.trust(environment)
     with pytest.raises(UsageError, match="unknown agent"):
-        Bench(tmp_path).start(environment, "go", agent="nobody")
+        Bench(tmp_path).tasks.start(environment, "go", agent="nobody")
 
 
 def test_a_file_that_changes_before_its_supervisor_reads_it_does_not_run(tmp_path: Path) -> None:
@@ -152,19 +152,19 @@ def test_a_file_that_changes_before_its_supervisor_reads_it_does_not_run(tmp_pat
 
 def test_what_is_written_here_is_trusted_and_editing_carries_trust_over(tmp_path: Path) -> None:
     bench, path = Bench(tmp_path), tmp_path / "fumehood.toml"
-    bench.write_environment(path, {"name": "x"})
+    bench.environments.write(path, {"name": "x"})
     assert trusted(load(path))
-    edited = bench.editing(path)
+    edited = bench.environments.editing(path)
     path.write_text("name = 1")
     edited()
     path.write_text('name = "y"')
     assert not trusted(load(path)), "the file was unusable in between: nobody looked at this one"
-    edited = bench.editing(path)
+    edited = bench.environments.editing(path)
     path.write_text('name = "z"')
     edited()
     assert not trusted(load(path)), "it was not trusted before"
     trust(load(path))
-    edited = bench.editing(path)
+    edited = bench.environments.editing(path)
     path.write_text('name = "zz"')
     edited()
     assert trusted(load(path))

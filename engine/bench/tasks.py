@@ -1,0 +1,228 @@
+"""Tasks: starting them, asking for more, reading what they did, ending them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.errors import EngineError, UsageError
+from engine.state import tasks_dir, write_atomic
+
+if TYPE_CHECKING:
+    from engine.bench.environments import Environments
+    from engine.environment.model import Environment
+    from engine.tasks.events import AnyEvent
+    from engine.tasks.model import TaskState
+
+
+class Tasks:
+    """Every task of this user, read from its journal."""
+
+    def __init__(self, environments: Environments) -> None:
+        self._environments = environments
+
+    def start(
+        self,
+        environment: Environment,
+        prompt: str,
+        *,
+        branch: str = "",
+        agent: str = "",
+        attempts: int = 1,
+        fork: bool = False,
+    ) -> str:
+        """Start a task in a supervisor of its own and return its id at once.
+
+        Args:
+            branch: branch, tag or sha to work on; empty for the environment's default branch.
+            agent: the agent's name; empty for the environment's.
+            fork: this process has one thread, and the supervisor may be a fork of it, which is faster.
+
+        Raises:
+            Untrusted: the user has not agreed to the content of the environment's file.
+            UsageError: the agent, the number of attempts or the prompt is unusable.
+            DockerUnavailable: no container engine answers.
+        """
+        import time
+
+        from engine.agents import agent as agent_named
+        from engine.agents import agent_settings
+        from engine.containers.endpoint import connect
+        from engine.environment.trust import require
+        from engine.tasks import events as ev
+        from engine.tasks.journal import Journal
+        from engine.tasks.spec import TaskSpec, new_id
+
+        require(environment)
+        agent = agent or environment.agent.use
+        missing = agent_named(agent).check(agent_settings(environment), environment.directory)
+        if missing:
+            hint = "`fumehood agent list` shows every agent and what it needs; --agent takes another"
+            raise UsageError(f"agent {agent} cannot start: {'; '.join(missing)}", hint)
+        connect()
+        if not 1 <= attempts <= 4:
+            raise UsageError(f"--attempts {attempts} is out of range", "use 1 to 4")
+        if not prompt.strip():
+            raise UsageError("the prompt is empty", 'say what to do: fumehood exec "fix the failing test"')
+        spec = TaskSpec(new_id(), str(environment.path), prompt, agent, branch, attempts, time.time())
+        spec.save()
+        journal = Journal(spec.folder)
+        journal.append(
+            ev.TaskCreated(
+                id=spec.id,
+                environment=environment.name,
+                environment_path=str(environment.path),
+                repository=environment.repository.url,
+                prompt=prompt,
+                agent=agent,
+                branch=branch,
+                attempts=attempts,
+                network=environment.network.agent,
+            )
+        )
+        journal.append(ev.TaskStatus(status="pending"))
+        journal.close()
+        _detach(spec.folder, environment, fork=fork)
+        return spec.id
+
+    def follow_up(self, reference: str, prompt: str, *, attempt: int = 1, fork: bool = False) -> str:
+        """Ask the agent of a task that has ended for more, in the state it left (SPEC T5); returns the task's id.
+
+        Raises:
+            UsageError: the task still works, has no such attempt, or the prompt is empty.
+            DockerUnavailable: no container engine answers.
+        """
+        from engine.tasks import turns
+
+        state = self.get(reference)
+        return self._go_on(state, lambda folder: turns.ask(folder, state, prompt, attempt), fork=fork)
+
+    def collect(self, reference: str, *, attempt: int = 1, fork: bool = False) -> str:
+        """Bring out the files of an attempt that was interrupted or stopped (SPEC T8); returns the task's id.
+
+        Raises:
+            UsageError: the task still works, or there is nothing to bring out.
+            DockerUnavailable: no container engine answers.
+        """
+        from engine.tasks import turns
+
+        state = self.get(reference)
+        return self._go_on(state, lambda folder: turns.collect(folder, state, attempt), fork=fork)
+
+    def _go_on(self, state: TaskState, ask: Callable[[Path], object], *, fork: bool) -> str:
+        from engine.containers.endpoint import connect
+        from engine.environment.trust import require
+        from engine.tasks import events as ev
+        from engine.tasks.journal import Journal
+        from engine.tasks.spec import CANCEL
+
+        folder = self.folder(state.id)
+        environment = self._environments.load(state.environment_path)
+        require(environment)
+        connect()
+        ask(folder)
+        # What ended the turn before does not end this one.
+        (folder / CANCEL).unlink(missing_ok=True)
+        journal = Journal(folder)
+        journal.append(ev.TaskStatus(status="pending"))
+        journal.close()
+        _detach(folder, environment, fork=fork)
+        return state.id
+
+    def list(self) -> Sequence[TaskState]:
+        """The state of every task, newest first, from the journals alone."""
+        try:
+            folders = [entry for entry in tasks_dir().iterdir() if entry.is_dir()]
+        except FileNotFoundError:
+            return []
+        states = [state for folder in folders if (state := self._readable(folder)).created_at]
+        return sorted(states, key=lambda state: state.created_at, reverse=True)
+
+    def get(self, reference: str) -> TaskState:
+        """The state of the task with this id or beginning of an id.
+
+        Raises:
+            UsageError: there is none, or several; EngineError: its journal cannot be read.
+        """
+        return self._state(self.folder(reference))
+
+    def _state(self, folder: Path) -> TaskState:
+        from engine.tasks.reading import state_of
+        from engine.tasks.recovery import abandoned, mark_interrupted
+
+        state = state_of(folder)
+        if state.created_at and abandoned(folder, state):
+            mark_interrupted(folder, state)
+            state = state_of(folder)
+        return state
+
+    def _readable(self, folder: Path) -> TaskState:
+        """As `_state`; a task whose files are damaged beyond that takes no other down."""
+        from engine.tasks.reading import unreadable
+
+        try:
+            return self._state(folder)
+        except EngineError as error:
+            return unreadable(folder, error)
+
+    def folder(self, reference: str) -> Path:
+        """The folder of the task with this id or beginning of an id."""
+        exact = tasks_dir() / reference
+        if reference and "/" not in reference and not reference.startswith(".") and exact.is_dir():
+            return exact
+        found = [f for f in tasks_dir().glob("*") if reference and f.name.startswith(reference)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise UsageError(f"{reference!r} is the beginning of {len(found)} tasks", "give more of the id")
+        raise UsageError(f"there is no task {reference!r}", "`fumehood list` shows them")
+
+    def events(self, reference: str, *, follow: bool = False) -> Iterator[AnyEvent]:
+        """The events of a task, with the text of output; with `follow`, until the task has finished."""
+        import time
+
+        from engine.tasks.journal import read, with_text
+        from engine.tasks.model import TaskState
+
+        folder = self.folder(reference)
+        state, offset, quiet = TaskState(folder.name), 0, 0
+        while True:
+            events, offset = read(folder, offset)
+            for event in events:
+                state.apply(event)
+                yield with_text(folder, event)
+            quiet = 0 if events else quiet + 1
+            if not events and (not follow or state.finished):
+                return
+            if not events:
+                time.sleep(0.02)
+            if quiet and quiet % 100 == 0:
+                self._state(folder)
+
+    def cancel(self, reference: str) -> TaskState:
+        """Ask a task to end; its containers are gone within seconds (SPEC T7).
+
+        Raises:
+            UsageError: it has ended already.
+        """
+        state = self.get(reference)
+        if state.finished:
+            raise UsageError(f"task {state.id} has ended already: {state.status}")
+        from engine.tasks.spec import CANCEL
+
+        write_atomic(self.folder(state.id) / CANCEL, "")
+        return state
+
+
+def _detach(folder: Path, environment: Environment | None, *, fork: bool) -> None:
+    """Give the task in `folder` a supervisor, in the quickest way there is."""
+    from engine.tasks import detach, starter
+    from engine.tasks.supervisor import supervise
+
+    if starter.ask(folder):
+        return
+    if fork:
+        detach.fork(lambda: supervise(folder, environment))
+    else:
+        detach.spawn(folder)
