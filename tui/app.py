@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import threading
@@ -10,18 +11,28 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any, ClassVar
 
+from textual import constants, events
+from textual._compositor import ChopsUpdate, CompositorUpdate
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
+from textual.driver import Driver
 from textual.screen import Screen
 
 from engine.bench import Bench
+from engine.errors import EngineError
 from tui import preferences
+from tui.live import clipboard
+from tui.output import pace
+from tui.output.driver import TerminalDriver
+from tui.output.frame import Written
 from tui.present import actions, theme
 from tui.present.text import clean
 from tui.present.theme import FumehoodTheme, Palette
 from tui.screens.bench import BenchScreen
 
 _SECONDS_TO_LEAVE = 3.0
+# Bytes that may wait for the terminal before the next frame is left out, and how long until it is looked at again.
+_BACKLOG, _LOOK_AGAIN = 1 << 16, 0.05
 
 
 class Workbench(App[int]):
@@ -37,8 +48,13 @@ class Workbench(App[int]):
     Toast.-error { border-left: outer $error; }
     """
 
-    def __init__(self, bench: Bench, task: str | None = None, *, watch: bool = True) -> None:
+    def __init__(
+        self, bench: Bench, task: str | None = None, *, watch: bool = True, low_bandwidth: bool = False
+    ) -> None:
         self.preferences, problems = preferences.load()
+        self.low_bandwidth = low_bandwidth or self.preferences.low_bandwidth
+        self.pace = pace.chosen(self.preferences.log_hz, self.low_bandwidth, os.environ)
+        self._behind = False
         self._themes, unusable = theme.load_all()
         self._problems = [*problems, *map(str, unusable)]
         # Without colour the terminal's own are kept: Textual's grey would be written as colour too.
@@ -49,16 +65,28 @@ class Workbench(App[int]):
         for found in self._themes.values():
             self.register_theme(found.textual())
         self.animation_level = "none"
+        self.set_class(self.low_bandwidth, "-low-bandwidth", update=False)
         self.bench = bench
         self.opened = task
         self.watch_environments = watch
-        self.theme = self._first_theme()
+        self._begin_with(self._first_theme())
 
     def _first_theme(self) -> str:
-        if self.no_color or self.console.color_system == "standard":
+        if self.no_color or self.console.color_system == "standard" or self.low_bandwidth:
             return theme.WITHOUT_COLOUR
         wanted = os.environ.get("FUMEHOOD_THEME") or self.preferences.theme or theme.DEFAULT
         return wanted if wanted in self._themes else next(iter(self._themes))
+
+    def _begin_with(self, name: str) -> None:
+        # As `self.theme = name` would, without having every style sheet parsed a second time.
+        colours = self._themes[name].terminal_theme()
+        self.set_reactive(App.theme, name)
+        self.set_reactive(App.ansi_theme_dark, colours)
+        self.set_reactive(App.ansi_theme_light, colours)
+        dark = self._themes[name].dark
+        self.set_class(True, f"-theme-{name}", "-dark-mode" if dark else "-light-mode", update=False)
+        self._refresh_truecolor_filter(colours)
+        self.stylesheet.set_variables(self.get_css_variables())
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """The variables that our style sheets use beyond Textual's."""
@@ -87,6 +115,49 @@ class Workbench(App[int]):
         """The bench."""
         return BenchScreen(self.bench, self.opened, watch=self.watch_environments)
 
+    # What is written to the terminal
+
+    def get_driver_class(self) -> type[Driver]:
+        """Our own, unless the workbench is shown somewhere else than in a terminal."""
+        return super().get_driver_class() if constants.DRIVER else TerminalDriver
+
+    def _display(self, screen: Screen[Any], renderable: Any) -> None:
+        """Write only what is different from what the terminal shows; nothing while it is far behind."""
+        driver = self._driver
+        if not isinstance(driver, TerminalDriver) or not isinstance(renderable, CompositorUpdate) or self._batch_count:
+            super()._display(screen, renderable)
+            return
+        if driver.backlog > _BACKLOG:
+            if not self._behind:
+                self._behind = True
+                self.set_timer(_LOOK_AGAIN, self._catch_up)
+            return
+        if isinstance(renderable, ChopsUpdate) and not driver.screenful.known:
+            stack = self._background_screens
+            renderable = screen._compositor.render_update(full=True, screen_stack=stack)
+        sequence = driver.screenful.paint(renderable, *self.size, self.console._color_system)
+        if sequence:
+            super()._display(screen, Written(sequence + self.pace.wrote(len(sequence))))
+
+    def _catch_up(self) -> None:
+        self._behind = False
+        self.screen.refresh()
+
+    def on_cursor_position(self, event: events.CursorPosition) -> None:
+        """The terminal has shown what was written before it was asked."""
+        event.stop()
+        question = self.pace.answered()
+        if question and self._driver is not None:
+            self._driver.write(question)
+
+    def redraw(self) -> None:
+        """Write the whole screen again."""
+        if isinstance(self._driver, TerminalDriver):
+            self._driver.screenful.forget()
+        self.screen.refresh()
+
+    # From the start to the end
+
     def on_mount(self) -> None:
         """An orderly end when the terminal goes (SPEC W8)."""
         loop = asyncio.get_running_loop()
@@ -98,6 +169,12 @@ class Workbench(App[int]):
                 break
         for problem in self._problems:
             self.tell(problem, bad=True)
+        self.call_after_refresh(self._started)
+
+    def _started(self) -> None:
+        # What was loaded so far stays: it is not looked through again.
+        gc.freeze()
+        gc.enable()
 
     def _fatal_error(self) -> None:
         """As Textual's, without the variables of every frame: they may hold secrets."""
@@ -105,6 +182,10 @@ class Workbench(App[int]):
         from rich.traceback import Traceback
 
         self.panic(Traceback(width=None, suppress=[rich]))
+
+    def terminal_lost(self) -> None:
+        """There is nobody to show anything to any more."""
+        self._leave(signal.SIGHUP)
 
     def _leave(self, number: signal.Signals) -> None:
         if number == signal.SIGHUP:
@@ -119,6 +200,19 @@ class Workbench(App[int]):
         whole = f"{text}\n{hint}" if hint else text
         self.notify(clean(whole), severity="error" if bad else "information", markup=False, timeout=10 if bad else 4)
 
+    def copy(self, text: str, what: str, *, note: str = "") -> None:
+        """Copy text, cleaned, and say so; `note` says where it is as it was, should it hold what is invisible."""
+        if not text:
+            self.tell("There is nothing to copy here.")
+            return
+        cleaned = clean(text)
+        try:
+            path = clipboard.copy(self, cleaned)
+        except EngineError as error:
+            self.tell(error.message, hint=error.hint, bad=True)
+            return
+        self.tell(f"Copied {what}, also to {path}" + (f"\n{note}" if note and cleaned != text else ""))
+
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: every action of the registry, and the themes."""
         if isinstance(screen, BenchScreen):
@@ -131,13 +225,13 @@ class Workbench(App[int]):
             yield SystemCommand(f"Theme: {found.title}", "Use these colours", use)
 
 
-def run(bench: Bench, task: str | None = None, *, watch: bool = True) -> int:
+def run(bench: Bench, task: str | None = None, *, watch: bool = True, low_bandwidth: bool = False) -> int:
     """Open the workbench and stay until the user leaves; returns the exit code.
 
     With `watch`, the environments within reach are in the keeper's care meanwhile (SPEC C5).
 
     The terminal must have been checked before (`tui.terminal.check`).
     """
-    app = Workbench(bench, task, watch=watch)
-    code = app.run(mouse=app.preferences.mouse)
+    app = Workbench(bench, task, watch=watch, low_bandwidth=low_bandwidth)
+    code = app.run(mouse=app.preferences.mouse and not app.low_bandwidth)
     return code if code is not None else app.return_code or 0

@@ -11,6 +11,7 @@ from typing import Any
 from engine.state import config_dir
 
 FILE_NAME = "config.toml"
+_MOST_HERTZ = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +21,14 @@ class Preferences:
     Args:
         theme: the name of the theme to begin with; empty for the first.
         mouse: whether the terminal is asked to send what the mouse does; without, it selects text as everywhere.
+        low_bandwidth: whether as little as possible is written to the terminal, as with `--low-bandwidth`.
+        log_hz: how often in a second the log is painted while it follows; 0 for 10, or 2 at low bandwidth.
     """
 
     theme: str = ""
     mouse: bool = True
+    low_bandwidth: bool = False
+    log_hz: int = 0
 
 
 def path() -> Path:
@@ -58,6 +63,8 @@ def _problem(key: str, value: Any, defaults: dict[str, Any]) -> str:
         return f"unknown key {key}" + (f"; did you mean {near[0]}?" if near else f"; known: {', '.join(defaults)}")
     wanted = type(defaults[key])
     if type(value) is not wanted:
-        names = {str: 'a string, as in "dark"', bool: "true or false"}
+        names = {str: 'a string, as in "dark"', bool: "true or false", int: "a whole number"}
         return f"{key} = {value!r} is not {names[wanted]}"
+    if key == "log_hz" and not 0 <= value <= _MOST_HERTZ:
+        return f"{key} = {value!r} is not between 0 and {_MOST_HERTZ}"
     return ""

@@ -100,7 +100,7 @@ class Results:
         from engine.repository.publish import apply as apply_patch
         from engine.repository.source import Source
         from engine.tasks import events as ev
-        from engine.tasks.journal import Journal
+        from engine.tasks.journal import append_to
 
         state = self._tasks.get(reference)
         self.diff(state.id, attempt)
@@ -111,9 +111,7 @@ class Results:
         self._refuse_secrets(environment, state.id, attempt)
         outcome = apply_patch(self.patch(state.id, attempt), Path(source.url), preflight=preflight)
         if outcome.applied and state.status == "ready":
-            journal = Journal(self._tasks.folder(state.id))
-            journal.append(ev.TaskStatus(status="applied"))
-            journal.close()
+            append_to(self._tasks.folder(state.id), ev.TaskStatus(status="applied"))
         return outcome
 
     def _span(self, state: TaskState, attempt: int, turn: int) -> tuple[Path, str, str]:

@@ -51,7 +51,7 @@ class Tasks:
         from engine.containers.endpoint import connect
         from engine.environment.trust import require
         from engine.tasks import events as ev
-        from engine.tasks.journal import Journal
+        from engine.tasks.journal import append_to
         from engine.tasks.spec import TaskSpec, new_id
 
         require(environment)
@@ -67,22 +67,18 @@ class Tasks:
             raise UsageError("the prompt is empty", 'say what to do: fumehood exec "fix the failing test"')
         spec = TaskSpec(new_id(), str(environment.path), prompt, agent, branch, attempts, time.time())
         spec.save()
-        journal = Journal(spec.folder)
-        journal.append(
-            ev.TaskCreated(
-                id=spec.id,
-                environment=environment.name,
-                environment_path=str(environment.path),
-                repository=environment.repository.url,
-                prompt=prompt,
-                agent=agent,
-                branch=branch,
-                attempts=attempts,
-                network=environment.network.agent,
-            )
+        created = ev.TaskCreated(
+            id=spec.id,
+            environment=environment.name,
+            environment_path=str(environment.path),
+            repository=environment.repository.url,
+            prompt=prompt,
+            agent=agent,
+            branch=branch,
+            attempts=attempts,
+            network=environment.network.agent,
         )
-        journal.append(ev.TaskStatus(status="pending"))
-        journal.close()
+        append_to(spec.folder, created, ev.TaskStatus(status="pending"))
         _detach(spec.folder, environment, fork=fork)
         return spec.id
 
@@ -114,7 +110,7 @@ class Tasks:
         from engine.containers.endpoint import connect
         from engine.environment.trust import require
         from engine.tasks import events as ev
-        from engine.tasks.journal import Journal
+        from engine.tasks.journal import append_to
         from engine.tasks.spec import CANCEL
 
         folder = self.folder(state.id)
@@ -124,9 +120,7 @@ class Tasks:
         ask(folder)
         # What ended the turn before does not end this one.
         (folder / CANCEL).unlink(missing_ok=True)
-        journal = Journal(folder)
-        journal.append(ev.TaskStatus(status="pending"))
-        journal.close()
+        append_to(folder, ev.TaskStatus(status="pending"))
         _detach(folder, environment, fork=fork)
         return state.id
 
@@ -217,12 +211,15 @@ class Tasks:
 
 def _detach(folder: Path, environment: Environment | None, *, fork: bool) -> None:
     """Give the task in `folder` a supervisor, in the quickest way there is."""
-    from engine.tasks import detach, starter
-    from engine.tasks.supervisor import supervise
+    from engine import detached
+    from engine.tasks import starter
+    from engine.tasks.spec import supervisors_log
 
     if starter.ask(folder):
         return
     if fork:
-        detach.fork(lambda: supervise(folder, environment))
+        from engine.tasks.supervisor import supervise
+
+        detached.fork(lambda: supervise(folder, environment), supervisors_log())
     else:
-        detach.spawn(folder)
+        detached.spawn("engine.tasks", str(folder), log=supervisors_log())

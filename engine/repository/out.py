@@ -18,7 +18,7 @@ from engine.errors import RepositoryError
 from engine.repository import hostgit
 from engine.repository.into import LEFTOVERS, script
 from engine.repository.mirror import Mirror, create_bare
-from engine.repository.shell import Shell
+from engine.repository.shell import FileShell
 from engine.state import locked, private_dir, state_dir, write_atomic
 
 _NOTHING_CHANGED, _REFUSED = 40, 41
@@ -46,7 +46,7 @@ class Result:
 
 
 def collect(
-    shell: Shell, target: Path, *, workspace: str, base: str, message: str, timeout: float = 600.0
+    shell: FileShell, target: Path, *, workspace: str, base: str, message: str, timeout: float = 600.0
 ) -> list[str] | None:
     """Write the result in `workspace` as a bundle to `target`; None when nothing changed since `base`.
 

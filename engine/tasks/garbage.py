@@ -105,13 +105,19 @@ def collect_if_due() -> Report | None:
 
 
 def after_task() -> None:
-    """What a supervisor does when its task has ended; what comes of it goes to the log of supervisors."""
+    """What a supervisor does when its task has ended: it collects, or only gives up containers kept for too long.
+
+    What comes of it goes to the log of supervisors.
+    """
+    from engine.containers.endpoint import connect
 
     def say(text: str) -> None:
         print(f"{time.strftime('%F %T')} collecting: {text}", file=sys.stderr, flush=True)
 
     try:
         report = collect_if_due()
+        if report is None:
+            kept.give_up_old(connect())
     except EngineError as error:
         say(error.message)
         return

@@ -68,6 +68,20 @@ class Journal:
         os.close(self._descriptor)
 
 
+def append_to(folder: Path, *events: Event) -> None:
+    """Append these to the journal in `folder`, which nobody else writes now.
+
+    Raises:
+        EngineError: the folder cannot be written.
+    """
+    journal = Journal(folder)
+    try:
+        for event in events:
+            journal.append(event)
+    finally:
+        journal.close()
+
+
 def _mend(descriptor: int) -> int:
     """Cut a torn last line off and return the number of the last event."""
     size = os.fstat(descriptor).st_size

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from engine.errors import ContainerError, DockerUnavailable
 from engine.state import Lock, remove_socket_dirs, tasks_dir
 from engine.tasks import events as ev
-from engine.tasks.journal import Journal, read_all
+from engine.tasks.journal import append_to, read_all
 from engine.tasks.model import TaskState, fold
 from engine.tasks.spec import LOCK
 
@@ -46,9 +46,7 @@ def mark_interrupted(folder: Path, state: TaskState) -> None:
     try:
         where = f" in {state.phase}" if state.phase else ""
         reason = f"interrupted{where}: its supervisor ended{_settled(folder, state)}"
-        journal = Journal(folder)
-        journal.append(ev.TaskStatus(status="interrupted", reason=reason))
-        journal.close()
+        append_to(folder, ev.TaskStatus(status="interrupted", reason=reason))
     finally:
         lock.release()
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.crash import no_core_files
-from engine.errors import Cancelled, ContainerError, DockerUnavailable, EngineError, Lost, PhaseFailed
+from engine.errors import Cancelled, ContainerError, EngineError, Lost, PhaseFailed
 from engine.state import Lock
 from engine.tasks import events as ev
 from engine.tasks import queue, turns
@@ -118,7 +118,6 @@ def _run(
         for step in clean_up:
             step()
         _settle(spec.folder)
-        _give_up_old_containers()
 
 
 def _place(spec: TaskSpec, turn: Turn, recorder: Recorder, stop: Stop) -> AbstractContextManager[None]:
@@ -161,7 +160,7 @@ def _work_of(
 
         recorder.masker = Masker(hidden)
     branch = base_sha if turn.attempt and base_sha else spec.branch
-    return Work(spec.id, spec.folder, branch, environment, source, recorder, connect(), stop, secrets, agent=spec.agent)
+    return Work(environment, source, spec.id, spec.folder, branch, recorder, connect(), stop, secrets, agent=spec.agent)
 
 
 def _run_turn(work: Work, spec: TaskSpec, turn: Turn, clean_up: list[Callable[[], object]]) -> tuple[bool, str]:
@@ -230,11 +229,3 @@ def _settle(folder: Path) -> list[int]:
     with suppress(ContainerError):
         return settle(connect(), folder)
     return []
-
-
-def _give_up_old_containers() -> None:
-    from engine.containers.endpoint import connect
-    from engine.tasks.kept import give_up_old
-
-    with suppress(DockerUnavailable):
-        give_up_old(connect())

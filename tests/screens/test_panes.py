@@ -129,7 +129,7 @@ async def test_dividers_move_by_key_and_stay_where_they_were(app: App) -> None:
     async with app().run_test(size=HUGE) as pilot:
         await until(pilot, "fix the failing test")
         screen = screen_of(pilot)
-        left, log, aside = (screen.query_one(f"#{name}") for name in ("left", "log", "network"))
+        left, log, aside = (screen.query_one(f"#{name}") for name in ("tasks", "log", "network"))
         width, height, beside = left.size.width, log.size.height, aside.size.width
         await pilot.press("greater_than_sign", "greater_than_sign", "ctrl+down")
         await pilot.press("6", "less_than_sign")
@@ -140,11 +140,11 @@ async def test_dividers_move_by_key_and_stay_where_they_were(app: App) -> None:
     async with app().run_test(size=HUGE) as pilot:
         await until(pilot, "fix the failing test")
         screen = screen_of(pilot)
-        assert screen.query_one("#left").size.width == width + 8
+        assert screen.query_one("#tasks").size.width == width + 8
         assert screen.current == "network"
         await pilot.press("equals_sign")
         await pilot.pause()
-        assert screen.query_one("#left").size.width == width
+        assert screen.query_one("#tasks").size.width == width
 
 
 async def test_dividers_are_dragged(app: App) -> None:
@@ -152,12 +152,12 @@ async def test_dividers_are_dragged(app: App) -> None:
     async with app().run_test(size=WIDE) as pilot:
         await until(pilot, "fix the failing test")
         screen = screen_of(pilot)
-        left, log = screen.query_one("#left"), screen.query_one("#log")
+        left, log = screen.query_one("#tasks"), screen.query_one("#log")
         await pilot.mouse_down(offset=(left.region.right, 5))
         await pilot.hover(offset=(60, 5))
         await pilot.mouse_up(offset=(60, 5))
         await pilot.pause()
-        assert left.size.width == 60
+        assert left.outer_size.width == 60
         await pilot.mouse_down(offset=(90, log.region.bottom - 1))
         await pilot.hover(offset=(90, 14))
         await pilot.mouse_up(offset=(90, 14))
@@ -168,7 +168,7 @@ async def test_dividers_are_dragged(app: App) -> None:
         await pilot.mouse_down(offset=(20, 3))
         await pilot.hover(offset=(50, 3))
         await pilot.mouse_up(offset=(50, 3))
-        assert left.size.width == 60
+        assert left.outer_size.width == 60
     assert Preferences.read().left == 60
 
 

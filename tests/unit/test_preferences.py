@@ -22,8 +22,8 @@ def test_without_the_file_the_defaults_hold(file: Path) -> None:
 
 
 def test_values_are_taken(file: Path) -> None:
-    file.write_text('theme = "light"\nmouse = false\n')
-    assert preferences.load() == (Preferences(theme="light", mouse=False), [])
+    file.write_text('theme = "light"\nmouse = false\nlow_bandwidth = true\nlog_hz = 4\n')
+    assert preferences.load() == (Preferences(theme="light", mouse=False, low_bandwidth=True, log_hz=4), [])
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,8 @@ def test_values_are_taken(file: Path) -> None:
         ('mouse = "no"', "mouse = 'no' is not true or false"),
         ("theme = 1", "theme = 1 is not a string"),
         ("muose = false", "did you mean mouse?"),
+        ("log_hz = true", "log_hz = True is not a whole number"),
+        ("log_hz = 60", "log_hz = 60 is not between 0 and 30"),
         ("mouse =", "is not TOML"),
         ("colour = 1", "known: theme, mouse"),
     ],

@@ -72,8 +72,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="fumehood", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--version", action="version", version=f"fumehood {__version__}")
-    _watch_option(parser)
-    parser.set_defaults(run="workbench:workbench", task="", no_watch=False)
+    _workbench_options(parser)
+    parser.set_defaults(run="workbench:workbench", task="", no_watch=False, low_bandwidth=False)
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND")
     _task_verbs(verbs)
     _cache_verbs(verbs)
@@ -144,7 +144,7 @@ def _task_verbs(verbs: Verbs) -> None:
 
     verb = _verb(verbs, "attach", "workbench:workbench", "open the workbench on a task")
     verb.add_argument("task", metavar="TASK")
-    _watch_option(verb)
+    _workbench_options(verb)
 
 
 def _cache_verbs(verbs: Verbs) -> None:
@@ -251,10 +251,16 @@ def _env_option(verb: argparse.ArgumentParser) -> None:
     )
 
 
-def _watch_option(verb: argparse.ArgumentParser) -> None:
+def _workbench_options(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--no-watch",
         action="store_true",
         default=argparse.SUPPRESS,
         help="do not keep environments fresh while the workbench is open",
+    )
+    verb.add_argument(
+        "--low-bandwidth",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="write less to the terminal: log twice a second, the terminal's own colours, no frames, no mouse",
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from array import array
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,14 +15,30 @@ from engine.tasks import journal
 from engine.tasks.events import CommandOutput
 from engine.tasks.model import TaskState
 from engine.tasks.reading import unreadable, with_beginning
-from tui.live.line_index import LineIndex, Matches
+from tui.live.backlog import Backlog
+from tui.live.line_index import LineIndex
+from tui.live.matches import Matches
 from tui.present import words
+from tui.present.needle import Needle
 from tui.present.requests import Traffic
 from tui.present.story import Command, Story
 from tui.present.timeline import PhaseTime, phase_times
 
-# How much output is indexed or searched in one go on the event loop: a few milliseconds.
-STEP = 8 << 20
+# How much appended output is taken in in one go on the event loop: a few milliseconds.
+_STEP = 8 << 20
+
+
+@dataclass(slots=True)
+class Times:
+    """When the output of a command came: from byte `offsets[i]` on at `seconds[i]` (Unix time)."""
+
+    offsets: array[int] = field(default_factory=lambda: array("Q"))
+    seconds: array[float] = field(default_factory=lambda: array("d"))
+
+    def at(self, offset: int) -> float | None:
+        """When this byte came; None for what no event told of."""
+        number = bisect_right(self.offsets, offset) - 1
+        return self.seconds[number] if number >= 0 else None
 
 
 @dataclass(slots=True)
@@ -37,10 +55,14 @@ class Feed:
     traffic: Traffic = field(init=False)
     last_seconds: Mapping[str, float] = field(default_factory=dict)
     offset: int = 0
-    filter: str = ""
+    needle: Needle | None = None
+    backlog: Backlog = field(default_factory=Backlog)
+    _times: dict[str, Times] = field(default_factory=dict)
     _indexes: dict[str, LineIndex] = field(default_factory=dict)
+    _heads: dict[str, LineIndex] = field(default_factory=dict)
     _matches: dict[str, Matches] = field(default_factory=dict)
-    _searching: set[str] = field(default_factory=set)
+    _told: dict[str, int] = field(default_factory=dict)
+    _busy: bool = False
 
     def __post_init__(self) -> None:
         self.state = TaskState(self.folder.name)
@@ -53,7 +75,11 @@ class Feed:
         return phase_times(self.state, self.attempt, self.last_seconds, words.now())
 
     def poll(self) -> bool:
-        """Take in what was appended since: at most 1 MiB of events, and the output of what runs."""
+        """Take in what was appended since: at most 1 MiB of events, and the output of what runs.
+
+        True when anything is different, and while the thread works; `story.changed` says which blocks are.
+        """
+        live = set(self.story.running)
         events, offset = journal.read(self.folder, self.offset)
         changed = offset != self.offset
         self.offset = offset
@@ -62,61 +88,132 @@ class Feed:
             if not isinstance(event, CommandOutput):
                 self.story.apply(event)
                 self.traffic.apply(event)
-        return self._grow(changed) or changed
+            elif event.run == self.attempt:
+                times = self._times.setdefault(event.id, Times())
+                times.offsets.append(event.offset)
+                times.seconds.append(event.ts)
+        grown = self._grow(live | self.story.running)
+        found = self._look_for_matches(live | self.story.running)
+        # What is done in the thread is told while it is done, and once more when it has ended.
+        was_busy, self._busy = self._busy, self.backlog.busy
+        return changed or grown or found or was_busy or self._busy or bool(self._heads)
 
     def read_all(self) -> Feed:
-        """Take in everything there is; for a thread."""
-        while self.poll():
-            pass
+        """Take in every event there is; for a thread."""
+        before = -1
+        while self.offset != before:
+            before = self.offset
+            self.poll()
         return self
 
+    def close(self) -> None:
+        """Nobody looks at it any more."""
+        self.backlog.drop()
+
+    # Lines
+
+    def path(self, command: Command) -> Path:
+        """The file that holds a command's output."""
+        return journal.output_path(self.folder, command.id)
+
+    def time_of(self, command: Command, offset: int) -> float:
+        """When a byte of a command's output came, Unix seconds."""
+        times = self._times.get(command.id)
+        return (times.at(offset) if times else None) or command.started_at
+
     def index(self, command: Command) -> LineIndex:
-        """The lines of a command's output, indexed as far as the last `poll` got."""
+        """The lines of a command's output, as far as the last `poll` got; of a large one, first those of its end."""
         found = self._indexes.get(command.id)
         if found is None:
-            found = LineIndex(journal.output_path(self.folder, command.id))
-            found.extend(STEP)
+            found = LineIndex(self.path(command))
             self._indexes[command.id] = found
+            self._extend(command, found)
         return found
 
-    def matches(self, command: Command) -> Matches:
-        """The output lines of a command that the filter lets through."""
-        found = self._matches.get(command.id)
-        if found is None:
-            found = Matches(journal.output_path(self.folder, command.id), self.filter)
-            self._matches[command.id] = found
-            if found.extend(STEP) or command.running:
-                self._searching.add(command.id)
-        return found
+    def _extend(self, command: Command, index: LineIndex) -> bool:
+        grown = index.extend(_STEP)
+        if index.head is not None and self._heads.get(command.id) is not index:
+            self._heads[command.id] = index
+            self.backlog.add(index.head)
+        return grown
 
-    def set_filter(self, text: str) -> None:
-        """Show only what contains `text`; empty shows everything."""
-        self.filter = text
-        self._matches.clear()
-        self._searching.clear()
+    def adopt_heads(self) -> None:
+        """Take in what was counted in the thread: lines have other numbers then."""
+        for name, index in list(self._heads.items()):
+            if index.adopt_head():
+                del self._heads[name]
+                self.story.touch(self.story.number_of(name))
 
-    def _grow(self, changed: bool) -> bool:
+    @property
+    def indexing(self) -> float | None:
+        """Which part of what is counted in the thread is counted; None when there is nothing."""
+        heads = [index.head for index in self._heads.values() if index.head is not None]
+        if not heads:
+            return None
+        return sum(head.counted for head in heads) / sum(head.blocks for head in heads)
+
+    def _grow(self, numbers: set[int]) -> bool:
         grown = False
-        for number, block in enumerate(self.story.blocks):
-            if not isinstance(block, Command):
-                continue
-            if block.id in self._searching and self.filter:
-                before = len(self.matches(block).lines)
-                more = self.matches(block).extend(STEP)
-                if not more and not block.running:
-                    self._searching.discard(block.id)
-                if more or len(self.matches(block).lines) != before:
-                    self.story.touch(number)
-                    grown = True
-            behind = block.running or changed or self._is_behind(block)
-            if block.shows_output and behind and self.index(block).extend(STEP):
+        for number in numbers:
+            command = self.story.blocks[number]
+            assert isinstance(command, Command)
+            if (command.shows_output or command.id in self._indexes) and self._extend(command, self.index(command)):
                 self.story.touch(number)
                 grown = True
         return grown
 
-    def _is_behind(self, command: Command) -> bool:
-        known = self._indexes.get(command.id)
-        return known is not None and known.size < command.size
+    # Looking for a text
+
+    def look_for(self, needle: Needle | None) -> None:
+        """Find the lines that have a text, in a thread; None is for nothing."""
+        self.needle = needle
+        self.backlog.drop(Matches)
+        self._matches.clear()
+        self._told.clear()
+        if needle is not None:
+            for block in self.story.blocks:
+                if isinstance(block, Command):
+                    self._search(block)
+
+    def _search(self, command: Command) -> Matches:
+        assert self.needle is not None
+        matches = Matches(self.path(command), self.needle.text)
+        self._matches[command.id] = matches
+        if matches.grown():
+            self.backlog.add(matches)
+        return matches
+
+    def matches(self, command: Command) -> Matches:
+        """The lines of a command's output that have what is looked for, as far as it was searched."""
+        return self._matches.get(command.id) or self._search(command)
+
+    @property
+    def searching(self) -> float | None:
+        """Which part of all output was searched; None when all of it was."""
+        if self.needle is None or not self.backlog.busy:
+            return None
+        size = sum(max(matches.searched, self._size_of(name)) for name, matches in self._matches.items())
+        return sum(matches.searched for matches in self._matches.values()) / size if size else None
+
+    def _size_of(self, name: str) -> int:
+        block = self.story.blocks[self.story.number_of(name)]
+        return block.size if isinstance(block, Command) else 0
+
+    def _look_for_matches(self, live: set[int]) -> bool:
+        if self.needle is None:
+            return False
+        changed = False
+        for number in live:
+            command = self.story.blocks[number]
+            if isinstance(command, Command) and (matches := self.matches(command)).grown():
+                self.backlog.add(matches)
+        for name, matches in self._matches.items():
+            count = matches.count
+            if self._told.get(name) != count:
+                self._told[name] = count
+                self.story.touch(self.story.number_of(name))
+                changed = True
+        return changed
 
 
 @dataclass(slots=True)

@@ -22,6 +22,8 @@ class Preferences:
         left, aside, lower: see `Sizes`.
         pane: the pane that had the keys.
         zoomed: it had the whole screen.
+        log_wrap: long lines of a log take several rows.
+        log_times: before each row of a log stands when it came.
     """
 
     diff_split: bool | None = None
@@ -32,6 +34,8 @@ class Preferences:
     lower: int | None = None
     pane: str | None = None
     zoomed: bool | None = None
+    log_wrap: bool | None = None
+    log_times: bool | None = None
 
     @classmethod
     def read(cls) -> Preferences:
@@ -40,10 +44,17 @@ class Preferences:
         kept = {entry.name: data[entry.name] for entry in fields(cls) if _fits(str(entry.type), data.get(entry.name))}
         return cls(**kept)
 
-    def write(self) -> None:
-        """Keep it; where that is not possible it holds until the workbench is left."""
+    def keep(self, **chosen: bool | int | str | None) -> None:
+        """Choose, and keep it; where that is not possible it holds until the workbench is left.
+
+        What others chose meanwhile stays as they left it.
+        """
+        kept = self.read()
+        for name, value in chosen.items():
+            setattr(self, name, value)
+            setattr(kept, name, value)
         try:
-            write_atomic(_path(), json.dumps(asdict(self), indent=1) + "\n")
+            write_atomic(_path(), json.dumps(asdict(kept), indent=1) + "\n")
         except OSError:
             return
 

@@ -55,12 +55,13 @@ class Action:
 
 
 _NAMES = {
-    "question_mark": "?", "slash": "/", "plus": "+", "underscore": "_", "minus": "-", "left_square_bracket": "[",
+    "ampersand": "&", "question_mark": "?", "slash": "/", "plus": "+", "underscore": "_", "minus": "-",
+    "left_square_bracket": "[",
     "right_square_bracket": "]", "left_curly_bracket": "{", "right_curly_bracket": "}", "escape": "esc",
     "pageup": "PgUp", "pagedown": "PgDn", "up": "↑", "down": "↓", "left": "←", "right": "→",
     "less_than_sign": "<", "greater_than_sign": ">", "equals_sign": "=", "ctrl+up": "^↑", "ctrl+down": "^↓",
     "shift+tab": "S-tab", "shift+down": "S-↓", "shift+up": "S-↑", "ctrl+w": "^w",
-    "ctrl+d": "^d", "ctrl+u": "^u", "ctrl+p": "^p", "ctrl+s": "^s", "ctrl+c": "^c",
+    "ctrl+d": "^d", "ctrl+u": "^u", "ctrl+p": "^p", "ctrl+s": "^s", "ctrl+c": "^c", "ctrl+l": "^l",
 }  # fmt: skip
 
 ACTIONS = (
@@ -86,6 +87,7 @@ ACTIONS = (
     Action("previous_pane", ("shift+tab",), "everywhere", "previous pane", "Go to the pane before"),
     Action("next_theme", ("T",), "everywhere", "theme", "Use the next theme"),
     Action("palette", ("ctrl+p",), "everywhere", "palette", "Find an action by its name"),
+    Action("redraw", ("ctrl+l",), "everywhere", "redraw", "Write the whole screen again"),
     Action("back", ("escape",), "everywhere", "back", "Leave the filter, the zoom, or go back to the tasks"),
     Action("help", ("question_mark",), "everywhere", "help", "Show every key, and which work here", True),
     Action("quit_bench", ("q", "ctrl+c"), "everywhere", "quit", "Leave; running tasks go on", True),
@@ -103,11 +105,23 @@ ACTIONS = (
     Action("rebuild_cache", ("b",), "cache", "rebuild", "Run setup again now, in the background", True, by_screen=True),
     Action("collect_cache", ("c",), "cache", "clear up", "Remove what no start can use any more", True, by_screen=True),
     Action("fold", ("enter", "space"), "log", "fold", "Fold or unfold this command or text", True),
-    Action("filter", ("slash",), "log", "filter", "Show only lines that contain a text", True, by_screen=True),
+    Action("log_search", ("slash",), "log", "search", "Find a text", True),
+    Action("log_filter", ("ampersand",), "log", "only", "Show only lines that contain a text", True),
+    Action("log_next", ("n",), "log", "", "While searching: to the next match"),
+    Action("log_previous", ("N",), "log", "", "While searching: to the match before"),
     Action("next_failure", ("right_square_bracket",), "log", "next failure", "Go to the next failure", True),
     Action("previous_failure", ("left_square_bracket",), "log", "", "Go to the failure before"),
     Action("follow", ("G", "end"), "log", "follow", "Go to the end and follow what happens", True),
     Action("fold_all", ("o",), "log", "fold all", "Fold or unfold everything"),
+    Action("raw", ("r",), "log", "raw", "This output raw and whole, then of all commands", True),
+    Action("log_wrap", ("w",), "log", "wrap", "Wrap long lines, or cut them", True),
+    Action("log_times", ("t",), "log", "times", "Show when each line came, or do not"),
+    Action("mark_down", ("shift+down", "J"), "log", "", "Select one more row below"),
+    Action("mark_up", ("shift+up", "K"), "log", "", "Select one more row above"),
+    Action("copy_log", ("y",), "log", "copy", "Copy the selection, or the line, command or text at the cursor", True),
+    Action("copy_command", ("Y",), "log", "copy command", "Copy the command whose output this is"),
+    Action("save_log", ("s", "ctrl+s"), "log", "save", "Write what is shown to a file, as plain text"),
+    Action("log_pager", ("p",), "log", "pager", "Read what is shown in $PAGER, as plain text"),
     Action("next_attempt", ("v",), "log", "attempt", "Show the next attempt of this task", by_screen=True),
     Action("next_hunk", ("right_square_bracket",), "diff", "next hunk", "Go to the next hunk", True),
     Action("previous_hunk", ("left_square_bracket",), "diff", "", "Go to the hunk before"),

@@ -147,8 +147,10 @@ class BenchScreen(NetworkScreen):
     def tick(self) -> None:
         """Look at what is open; how often depends on what happens (see `pacing`)."""
         feed = self.log_pane.feed
-        live = feed is not None and not feed.state.finished
-        if self._pace.due("feed", pacing.FAST if live else pacing.IDLE) and feed is not None:
+        live = feed is not None and (not feed.state.finished or feed.backlog.busy)
+        app = cast("Workbench", self.app)
+        due = feed is not None and self._pace.due("feed", pacing.FAST if live else pacing.IDLE)
+        if feed is not None and due and app.pace.may_paint():
             was = feed.state.finished
             if feed.poll():
                 self.log_pane.log_view.take()
@@ -191,11 +193,6 @@ class BenchScreen(NetworkScreen):
             self.focus_pane("log")
 
     # Actions
-
-    def action_filter(self) -> None:
-        """Filter the log."""
-        self.focus_pane("log")
-        self.log_pane.open_filter()
 
     def action_next_attempt(self) -> None:
         """Show the next attempt."""
@@ -248,6 +245,10 @@ class BenchScreen(NetworkScreen):
     def action_next_theme(self) -> None:
         """Use the next theme."""
         cast("Workbench", self.app).next_theme()
+
+    def action_redraw(self) -> None:
+        """Write the whole screen again: something else has written on it."""
+        cast("Workbench", self.app).redraw()
 
     def action_quit_bench(self) -> None:
         """Leave; tasks go on."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical
@@ -21,6 +23,10 @@ from tui.widgets.bar import Bar, Choices
 
 SHARED = ("diff", "network", "time")
 """The panes that stand in one place, of which one is seen, unless the window is wide enough for all."""
+
+
+# Rows of the head above the panes and of the keys below, when they are side by side.
+_ABOVE, _BELOW = 1, 1
 
 
 class LayoutScreen(EngineScreen):
@@ -55,8 +61,7 @@ class LayoutScreen(EngineScreen):
         """Remember for the next time which pane had the keys, and whether it had the whole screen."""
         place = (pane, self.has_class("zoomed"))
         if (self.preferences.pane, bool(self.preferences.zoomed)) != place:
-            self.preferences.pane, self.preferences.zoomed = place
-            self.preferences.write()
+            self.preferences.keep(pane=place[0], zoomed=place[1])
 
     @property
     def single(self) -> bool:
@@ -101,7 +106,7 @@ class LayoutScreen(EngineScreen):
 
     @property
     def _height(self) -> int:
-        return max(2, self.query_one("#panes").size.height)
+        return max(2, self.size.height - _ABOVE - _BELOW)
 
     def on_resize(self) -> None:
         """Sizes are cut to the new window."""
@@ -113,12 +118,15 @@ class LayoutScreen(EngineScreen):
         """Move a divider to the right or down; it stays there for the next time."""
         if not self.single:
             self._set_sizes(self.preferences.sizes.moved(divider, steps, self.size.width, self._height))
-            self.preferences.write()
+            self._keep_sizes()
 
     def forget_sizes(self) -> None:
         """From now on sizes are what fits the window."""
         self._set_sizes(Sizes())
-        self.preferences.write()
+        self._keep_sizes()
+
+    def _keep_sizes(self) -> None:
+        self.preferences.keep(**asdict(self.preferences.sizes))
 
     def _set_sizes(self, sizes: Sizes) -> None:
         if sizes != self.preferences.sizes:
@@ -140,8 +148,7 @@ class LayoutScreen(EngineScreen):
     def on_mouse_move(self, event: events.MouseMove) -> None:
         """The divider goes along."""
         if self._dragged:
-            top = self.query_one("#panes").region.y
-            at = event.screen_y - top if self._dragged == "lower" else event.screen_x
+            at = event.screen_y - _ABOVE if self._dragged == "lower" else event.screen_x
             self._set_sizes(self.preferences.sizes.placed(self._dragged, at, self.size.width, self._height))
 
     def on_mouse_up(self) -> None:
@@ -149,17 +156,14 @@ class LayoutScreen(EngineScreen):
         if self._dragged:
             self._dragged = None
             self.release_mouse()
-            self.preferences.write()
+            self._keep_sizes()
 
     def _divider_at(self, x: int, y: int) -> Divider | None:
-        panes = self.query_one("#panes").region
-        if self.single or not panes.contains(x, y):
+        if self.single or not _ABOVE <= y < self.size.height - _BELOW:
             return None
-        right = self.query_one("#right").region
-        if x in (right.x - 1, right.x):
-            return "left"
-        aside = self.query_one(TimePane).region if self.has_class("-huge") else None
-        if aside is not None and x in (aside.x - 1, aside.x):
-            return "aside"
         log = self.query_one(LogPane).region
-        return "lower" if x > right.x and y == log.bottom - 1 else None
+        if x in (log.x - 1, log.x):
+            return "left"
+        if self.has_class("-huge") and x in (log.right - 1, log.right):
+            return "aside"
+        return "lower" if log.x < x < log.right and y in (log.bottom - 1, log.bottom) else None

@@ -209,8 +209,12 @@ class PanesScreen(LayoutScreen):
                 return "no host that wants a rule is chosen"
             case "divider_left" | "divider_right" | "divider_up" | "divider_down" if self.single:
                 return "there is only one pane on the screen"
-            case "toggle" | "filter" | "next_failure" | "previous_failure" | "toggle_all" if state is None:
+            case _ if actions.group_of(action_id) == "log" and state is None:
                 return "no task is open"
+            case "fold" | "fold_all" if self.log_pane.log_view.shown.scope.raw:
+                return "raw output is shown whole"
+            case "log_next" | "log_previous" if self.log_pane.log_view.shown.needle is None:
+                return "nothing is looked for"
             case _ if actions.group_of(action_id) in ("diff", "files") and not self._has_diff:
                 return "there is no diff"
             case _:

@@ -10,7 +10,6 @@ from textual import on
 
 from engine.errors import EngineError
 from engine.tasks.comments import Comment, DiffReview, as_prompt
-from tui.live import clipboard
 from tui.live.changes import Changes
 from tui.panes.diff import DiffPane
 from tui.present.diff import quoted_lines
@@ -184,23 +183,14 @@ class ReviewScreen(CareScreen):
             self._copy(path, path)
 
     def _copy(self, text: str, what: str) -> None:
-        if not text:
-            self.tell("There is nothing to copy here.")
-            return
-        cleaned = clean(text)
-        try:
-            path = clipboard.copy(self.app, cleaned)
-        except EngineError as error:
-            self.tell_fault(error)
-            return
-        hidden = "" if cleaned == text else "\nWhat is invisible in it was made visible; the patch itself: e"
-        self.tell(f"Copied {what}, also to {path}{hidden}")
+        note = "What is invisible in it was made visible; the patch itself: e"
+        cast("Workbench", self.app).copy(text, what, note=note)
 
     def action_save_patch(self) -> None:
         """Write the patch to a file."""
         if self._shown is None:
             return
-        from tui.screens.save_patch import SavePatch
+        from tui.screens.save_file import SaveFile
 
         feed = self._shown[0]
         task, attempt = feed.state.id, feed.attempt
@@ -209,7 +199,7 @@ class ReviewScreen(CareScreen):
             if path is not None:
                 self.do(lambda: self.bench.results.export(task, path, attempt), "")
 
-        self.app.push_screen(SavePatch(f"{task}.patch"), named)
+        self.app.push_screen(SaveFile("Write the patch to a file", f"{task}.patch"), named)
 
     # Shared
 
