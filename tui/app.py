@@ -1,4 +1,4 @@
-"""The workbench as an application: themes, signals, the palette; everything else is in screens and panes."""
+"""The workbench as an application: themes, keys, signals; everything else is in screens and panes."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import gc
 import os
 import signal
 import threading
-from collections.abc import Iterable
+import time
 from functools import partial
 from typing import Any, ClassVar
 
 from textual import constants, events
 from textual._compositor import ChopsUpdate, CompositorUpdate
-from textual.app import App, SystemCommand
+from textual.app import App
 from textual.binding import BindingType
 from textual.driver import Driver
 from textual.screen import Screen
@@ -25,7 +25,7 @@ from tui.live import clipboard
 from tui.output import pace
 from tui.output.driver import TerminalDriver
 from tui.output.frame import Written
-from tui.present import actions, theme
+from tui.present import actions, notice, theme
 from tui.present.text import clean
 from tui.present.theme import FumehoodTheme, Palette
 from tui.screens.bench import BenchScreen
@@ -33,6 +33,9 @@ from tui.screens.bench import BenchScreen
 _SECONDS_TO_LEAVE = 3.0
 # Bytes that may wait for the terminal before the next frame is left out, and how long until it is looked at again.
 _BACKLOG, _LOOK_AGAIN = 1 << 16, 0.05
+_LOOK_AT_THEMES = 1.0
+# Seconds without a key after which nobody looks, where the terminal does not say when it is left.
+_AWAY_AFTER = 60.0
 
 
 class Workbench(App[int]):
@@ -41,7 +44,7 @@ class Workbench(App[int]):
     TITLE = "fumehood"
     # The style sheet of the bench: Textual loads none for the screen an app begins with.
     CSS_PATH = "screens/bench.tcss"
-    ENABLE_COMMAND_PALETTE = True
+    ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = []
     CSS = """
     Toast { background: $panel; color: $foreground; border-left: outer $accent; margin: 0 1; padding: 0 1; }
@@ -62,14 +65,19 @@ class Workbench(App[int]):
         for name in list(self.available_themes):
             if name not in self._themes:
                 self.unregister_theme(name)
+        self._theme_files = theme.own_files()
         for found in self._themes.values():
             self.register_theme(found.textual())
         self.animation_level = "none"
         self.set_class(self.low_bandwidth, "-low-bandwidth", update=False)
         self.bench = bench
         self.opened = task
+        self._tells_focus = False
+        self._touched = time.monotonic()
         self.watch_environments = watch
         self._begin_with(self._first_theme())
+        actions.use(self.preferences.keys)
+        self.set_keymap(actions.keymap())
 
     def _first_theme(self) -> str:
         if self.no_color or self.console.color_system == "standard" or self.low_bandwidth:
@@ -104,12 +112,10 @@ class Workbench(App[int]):
         self.ansi_theme_dark = self.ansi_theme_light = colours
         super()._watch_theme(theme_name)
 
-    def next_theme(self) -> None:
-        """Use the theme that comes after this one."""
-        names = list(self._themes)
-        self.theme = names[(names.index(self.theme) + 1) % len(names)]
-        self.clear_notifications()
-        self.tell(f"Theme: {self._themes[self.theme].title}")
+    @property
+    def themes(self) -> list[FumehoodTheme]:
+        """Every theme that can be used."""
+        return list(self._themes.values())
 
     def get_default_screen(self) -> Screen[Any]:
         """The bench."""
@@ -170,11 +176,55 @@ class Workbench(App[int]):
         for problem in self._problems:
             self.tell(problem, bad=True)
         self.call_after_refresh(self._started)
+        self.set_interval(_LOOK_AT_THEMES, self._look_at_themes)
 
     def _started(self) -> None:
         # What was loaded so far stays: it is not looked through again.
         gc.freeze()
         gc.enable()
+
+    def _look_at_themes(self) -> None:
+        """A theme file that was saved counts at once."""
+        files = theme.own_files()
+        if files == self._theme_files:
+            return
+        self._theme_files = files
+        found, unusable = theme.load_all()
+        for problem in unusable:
+            self.tell(problem.message, hint=problem.hint, bad=True)
+        before = self._themes.get(self.theme)
+        # One that cannot be used any more stays as it was while it is shown.
+        self._themes = found if self.theme in found or before is None else {**found, self.theme: before}
+        for made in found.values():
+            self.register_theme(made.textual())
+        if found.get(self.theme, before) != before:
+            self._watch_theme(self.theme)
+            self.tell(f"Theme {self.theme}: read again")
+
+    # Whether somebody looks
+
+    def on_app_blur(self) -> None:
+        """The terminal says when it is left, if it can."""
+        self._tells_focus = True
+
+    async def on_event(self, event: events.Event) -> None:
+        """Remember when the user last did something."""
+        if isinstance(event, events.InputEvent):
+            self._touched = time.monotonic()
+        await super().on_event(event)
+
+    @property
+    def away(self) -> bool:
+        """Whether the user looks at something else, as far as can be told."""
+        if self._tells_focus or not self.app_focus:
+            return not self.app_focus
+        return time.monotonic() - self._touched > _AWAY_AFTER
+
+    def call_user(self, text: str) -> None:
+        """Say something to a user who does not look, in the way that is preferred; the text may come from anywhere."""
+        if self.away and self._driver is not None:
+            self._driver.write(notice.sequence(self.preferences.notify, text, os.environ))
+            self._driver.flush()
 
     def _fatal_error(self) -> None:
         """As Textual's, without the variables of every frame: they may hold secrets."""
@@ -212,17 +262,6 @@ class Workbench(App[int]):
             self.tell(error.message, hint=error.hint, bad=True)
             return
         self.tell(f"Copied {what}, also to {path}" + (f"\n{note}" if note and cleaned != text else ""))
-
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """The palette: every action of the registry, and the themes."""
-        if isinstance(screen, BenchScreen):
-            for action in actions.ACTIONS:
-                if action.group != "list" and action.id != "palette" and not screen.why_not(action.id):
-                    name = (action.label or action.id.replace("_", " ")).capitalize()
-                    yield SystemCommand(f"{name} ({action.key})", action.tooltip, partial(screen.perform, action.id))
-        for found in self._themes.values():
-            use = partial(setattr, self, "theme", found.name)
-            yield SystemCommand(f"Theme: {found.title}", "Use these colours", use)
 
 
 def run(bench: Bench, task: str | None = None, *, watch: bool = True, low_bandwidth: bool = False) -> int:

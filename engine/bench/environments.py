@@ -10,6 +10,7 @@ from engine.errors import EnvironmentInvalid
 
 if TYPE_CHECKING:
     from engine.cache.effect import Effect
+    from engine.environment.first import FirstLook
     from engine.environment.model import Environment
     from engine.environment.problem import Problem
     from engine.environment.rewrite import Change
@@ -155,13 +156,18 @@ class Environments:
         write_file(path, data, force=force)
         trust(load(path))
 
-    def init(self, folder: Path) -> Path:
-        """Write a first environment file that fits the project in `folder` (SPEC E3)."""
-        from engine.environment.init import initial
+    def first_look(self) -> FirstLook:
+        """What a first environment file of the project here would be (SPEC E3); nothing is written."""
+        from engine.environment.first import look
+
+        return look(self.cwd)
+
+    def init(self, look: FirstLook) -> Path:
+        """Write the first environment file that was looked at; returns its path."""
         from engine.environment.model import FILE_NAME
 
-        path = folder / FILE_NAME
-        self.write(path, initial(folder))
+        path = look.folder / FILE_NAME
+        self.write(path, look.data)
         return path
 
     def demo(self) -> Environment:

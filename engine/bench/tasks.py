@@ -82,8 +82,10 @@ class Tasks:
         _detach(spec.folder, environment, fork=fork)
         return spec.id
 
-    def follow_up(self, reference: str, prompt: str, *, attempt: int = 1, fork: bool = False) -> str:
+    def follow_up(self, reference: str, prompt: str, *, attempt: int = 0, fork: bool = False) -> str:
         """Ask the agent of a task that has ended for more, in the state it left (SPEC T5); returns the task's id.
+
+        `attempt` is the one picked, or the first, unless given.
 
         Raises:
             UsageError: the task still works, has no such attempt, or the prompt is empty.
@@ -92,9 +94,9 @@ class Tasks:
         from engine.tasks import turns
 
         state = self.get(reference)
-        return self._go_on(state, lambda folder: turns.ask(folder, state, prompt, attempt), fork=fork)
+        return self._go_on(state, lambda folder: turns.ask(folder, state, prompt, attempt or state.chosen), fork=fork)
 
-    def collect(self, reference: str, *, attempt: int = 1, fork: bool = False) -> str:
+    def collect(self, reference: str, *, attempt: int = 0, fork: bool = False) -> str:
         """Bring out the files of an attempt that was interrupted or stopped (SPEC T8); returns the task's id.
 
         Raises:
@@ -104,7 +106,7 @@ class Tasks:
         from engine.tasks import turns
 
         state = self.get(reference)
-        return self._go_on(state, lambda folder: turns.collect(folder, state, attempt), fork=fork)
+        return self._go_on(state, lambda folder: turns.collect(folder, state, attempt or state.chosen), fork=fork)
 
     def _go_on(self, state: TaskState, ask: Callable[[Path], object], *, fork: bool) -> str:
         from engine.containers.endpoint import connect
@@ -207,6 +209,63 @@ class Tasks:
 
         write_atomic(self.folder(state.id) / CANCEL, "")
         return state
+
+    def remove(self, reference: str, *, for_good: bool = False) -> str:
+        """Remove a task that has ended; returns its id. It can be brought back for an hour, unless `for_good`.
+
+        Raises:
+            UsageError: it still works; EngineError: it cannot be moved or, for good, not be removed.
+        """
+        from engine.tasks import trash
+
+        state = self.get(reference)
+        if not state.finished:
+            raise UsageError(f"task {state.id} still works", f"stop it first: fumehood cancel {state.id}")
+        trash.put(self.folder(state.id))
+        if for_good:
+            trash.empty(older=0, only=lambda task: task == state.id)
+        return state.id
+
+    def bring_back(self, task: str) -> str:
+        """Undo `remove`, given the whole id; returns it.
+
+        Raises:
+            UsageError: it is gone for good.
+        """
+        from engine.tasks import trash
+
+        trash.restore(task)
+        return task
+
+    def pick(self, reference: str, attempt: int) -> TaskState:
+        """Prefer an attempt: it is meant from now on where none is named (SPEC T6).
+
+        Raises:
+            UsageError: the task still works, or there is no such attempt.
+        """
+        from engine.tasks import events as ev
+        from engine.tasks.journal import append_to
+
+        state = self.get(reference)
+        if not state.finished:
+            raise UsageError(f"task {state.id} still works", f"pick when it has ended: fumehood logs -f {state.id}")
+        if not 1 <= attempt <= len(state.attempts):
+            raise UsageError(f"task {state.id} has no attempt {attempt}", f"it has 1 to {len(state.attempts)}")
+        append_to(self.folder(state.id), ev.AttemptPicked(run=attempt))
+        return self.get(state.id)
+
+    def branches(self, environment: Environment) -> Sequence[str]:
+        """The branches a task may work on, then the tags, as they are at the source now.
+
+        Raises:
+            RepositoryError: the source cannot be read.
+        """
+        from engine.repository.mirror import Mirror
+        from engine.repository.source import Source
+
+        mirror = Mirror(Source.of(environment))
+        mirror.update()
+        return mirror.names()
 
 
 def _detach(folder: Path, environment: Environment | None, *, fork: bool) -> None:

@@ -180,6 +180,18 @@ class Results:
         return hostgit.out(*arguments, git_dir=self.git_dir, failure="cannot keep the result").decode().strip()
 
 
+def forget(task: str) -> None:
+    """Take the names of a task's results away; git's own clearing up may then remove the objects."""
+    for git_dir in (state_dir() / "results").glob("*.git"):
+        with locked(state_dir() / "locks" / f"results-{git_dir.stem}.lock"):
+            listed = hostgit.out(
+                "for-each-ref", "--format=delete %(refname)", f"refs/tasks/{task}/", git_dir=git_dir,
+                failure="cannot list results",
+            )  # fmt: skip
+            if listed:
+                hostgit.out("update-ref", "--stdin", git_dir=git_dir, stdin=listed, failure="cannot forget results")
+
+
 def _read_header(start: bytes) -> tuple[dict[str, str], int]:
     """The refs a bundle names and its header's length; what it takes for granted index-pack finds missing or not."""
     header, blank, _ = start.partition(b"\n\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -177,17 +176,18 @@ def _run_turn(work: Work, spec: TaskSpec, turn: Turn, clean_up: list[Callable[[]
 
     def one(run: int) -> None:
         try:
+            work.stop.check()
             outcomes.append(attempt(work, spec, turn, base, containers[run], run))
         except Exception as error:
             outcomes.append(error)
 
-    first_run, *others = containers
-    threads = [threading.Thread(target=one, args=(run,)) for run in others]
-    for thread in threads:
-        thread.start()
-    one(first_run)
-    for thread in threads:
-        thread.join()
+    if len(containers) == 1:
+        one(*containers)
+    else:
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(work.environment.agent.at_once) as pool:
+            list(pool.map(one, containers))
     ended = [outcome for outcome in outcomes if isinstance(outcome, Ended)]
     if any(outcome.status == "completed" for outcome in ended):
         return True, ""

@@ -1,4 +1,4 @@
-"""SECURITY-CASES T01 to T09: the real workbench in a terminal that keeps every byte, on text that attacks it."""
+"""SECURITY-CASES T01 to T09 and T14: the real workbench in a terminal that keeps every byte, on text that attacks it."""
 
 from __future__ import annotations
 
@@ -150,6 +150,31 @@ def test_random_bytes_and_a_line_without_end(opened: list[Terminal], project: Pa
     terminal.press("k")
     terminal.until("G to the end")
     assert b"Traceback" not in terminal.written
+
+
+def test_a_drawn_dialog_stays_in_the_log(opened: list[Terminal], project: Path) -> None:
+    """T14: a copy of a dialog is output like any other, and what was overwritten is kept."""
+    drawn = "╭─ Approve push? ─╮\r\n│   FAKE [y/N]    │\r\n╰─────────────────╯\n"
+    overwritten = "".join(f"\rstep {number} of 100" for number in range(1, 101))
+    task = recorded.Recording("aaaa22")
+    task.begin("draw")
+    task.command("./draw", 1, 1, f"{overwritten}\n\x1b[H{drawn}".encode(), 1)
+    task.end("ready", 5)
+    terminal = workbench(columns=140, rows=50)
+    opened.append(terminal)
+    shown = terminal.until("FAKE [y/N]")
+    assert "step 100 of 100" in shown
+    assert "step 99 of" not in shown
+    log = next(line.index("4 Log") for line in shown.splitlines() if "4 Log" in line)
+    for part in ("Approve push?", "FAKE [y/N]", "╰─────────────────╯"):
+        (line,) = [line for line in shown.splitlines() if part in line]
+        before = line[: line.index(part)]
+        assert len(before) > log
+        # In the gutter of output, inside the frame of its pane.
+        assert re.search(r"│ +│+ │ [␛╭│╰─ ]*$", before), before
+    assert terminal.ended(seconds=0.1) is None
+    stored = next((task.folder / "output").iterdir()).read_bytes()
+    assert stored.count(b"\rstep ") == 100
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])

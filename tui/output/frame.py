@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.segment import Segment
 from textual._compositor import CompositorUpdate
 
 
@@ -14,8 +13,8 @@ class Written(CompositorUpdate):
         self._sequence = sequence
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """As a control, for whoever renders it by Rich."""
-        yield Segment(self._sequence, control=[])
+        """Nothing: it is no text."""
+        yield from ()
 
     def render_segments(self, console: Console) -> str:
         """The bytes."""

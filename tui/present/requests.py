@@ -10,6 +10,7 @@ from engine import sizes
 from engine.tasks import events as ev
 from engine.tasks.model import TaskState
 from tui.present import words
+from tui.present.actions import key_of
 from tui.present.policy import policy_line
 from tui.present.row import Row, Span, row, wrap
 from tui.present.text import one_line
@@ -240,7 +241,7 @@ def empty_rows(state: TaskState | None, traffic: Traffic | None, needle: str, wi
     if state is None:
         return [row(""), row("  What a task asks of the network is shown here.")]
     if needle:
-        return [row(""), row("  No request contains this. ", ("esc", "key"), (" shows all", "muted"))]
+        return [row(""), row("  No request contains this. ", (key_of("back"), "key"), (" shows all", "muted"))]
     texts = ["Nothing was asked of the network."]
     if state.network_mode == "off":
         texts = [
@@ -248,11 +249,15 @@ def empty_rows(state: TaskState | None, traffic: Traffic | None, needle: str, wi
             "It is off for the agent: its container has no way out, only its own loopback. So neither code nor"
             " anything the agent reads can leave, and nothing it was not given can come in.",
             "Setup and maintenance reach the public internet through the gateway; what they ask for is listed here.",
-            'To let the next task\'s agent out: 2, then s, page Network; or in the file, [network] agent = "limited"'
+            f"To let the next task's agent out: {key_of('pane_2')}, then {key_of('settings')}, page Network;"
+            ' or in the file, [network] agent = "limited"'
             " with the hosts it needs in allow.",
         ]
     elif state.network_mode == "limited":
-        texts += ["What the agent asks for beyond its list is refused and shown here on top; A or E allows it."]
+        texts += [
+            "What the agent asks for beyond its list is refused and shown here on top;"
+            f" {key_of('allow_task')} or {key_of('allow_environment')} allows it."
+        ]
     made = [row("")]
     for number, text in enumerate(texts):
         made += [row("  ", (part, "" if number == 0 else "muted")) for part in wrap(text, max(20, width - 4))]

@@ -11,13 +11,13 @@ from engine.errors import EngineError
 from tui.panes.cache import CachePane
 from tui.present import cache, words
 from tui.screens.engine import EngineScreen
-from tui.screens.review import ReviewScreen
+from tui.screens.tasks import TasksScreen
 
 if TYPE_CHECKING:
     from engine.tasks.garbage import Report
 
 
-class CacheScreen(ReviewScreen):
+class CacheScreen(TasksScreen):
     """The actions of the cache that change something; resetting it is one that works everywhere."""
 
     class ReadyToCollect(Message):

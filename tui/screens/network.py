@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import EngineError
 from tui.panes.network import NetworkPane
+from tui.present.actions import key_of
 from tui.present.task import title
 from tui.screens.cache import CacheScreen
 
@@ -54,7 +55,7 @@ class NetworkScreen(CacheScreen):
 
         consequence = (
             f"Adds {entry} to allow in [network] of {path}, for the agents of all tasks started from now on."
-            " Tasks that run keep what they have: A is for the open one."
+            f" Tasks that run keep what they have: {key_of('allow_task')} is for the open one."
         )
         self.ask(f"Let every later task reach {entry}?", consequence, "add it", lambda: self.do(allow, ""))
 

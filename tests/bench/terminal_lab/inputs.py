@@ -78,14 +78,16 @@ class Task:
         """A command of the agent begins; its output goes to `recorder.output`."""
         return self.recorder.command_started(said, cwd="/workspace/web", phase="agent", run=1)
 
-    def output(self, data: Iterator[bytes], said: str = "make everything") -> Path:
-        """A command that failed, so that its output is unfolded, with all its output; returns the file of it."""
-        name = self.command(said)
+    def output(self, data: Iterator[bytes], *, runs_on: bool = False) -> Path:
+        """A command with all its output; one that runs on is unfolded. Returns the file of its output."""
+        name = self.command("make everything")
         with everything_kept():
             for piece in data:
                 for start in range(0, len(piece), CHUNK):
                     self.recorder.output(name, "out", piece[start : start + CHUNK])
-            self.recorder.command_finished(name, 1)
+            self.recorder.flush()
+            if not runs_on:
+                self.recorder.command_finished(name, 1)
         return output_path(self.folder, name)
 
     def changes(self, text: bytes, files: int, added: int, removed: int) -> None:

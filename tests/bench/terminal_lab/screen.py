@@ -230,10 +230,13 @@ class Screen:
     def _lines(self, count: int) -> None:
         if self._top <= self.row <= self._bottom:
             self._scroll(self.row, self._bottom, count)
+            self._move(self.row, 0)
 
     _MOVES: dict[str, Callable[[Screen, int], None]] = {
-        "A": lambda self, n: self._move(self.row - n, self.column),
-        "B": lambda self, n: self._move(self.row + n, self.column),
+        "A": lambda self, n: self._move(max(self.row - n, self._top if self.row >= self._top else 0), self.column),
+        "B": lambda self, n: self._move(
+            min(self.row + n, self._bottom if self.row <= self._bottom else self.rows), self.column
+        ),
         "C": lambda self, n: self._move(self.row, self.column + n),
         "D": lambda self, n: self._move(self.row, self.column - n),
         "E": lambda self, n: self._move(self.row + n, 0),

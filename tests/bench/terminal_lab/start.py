@@ -33,7 +33,7 @@ def measure(lab: Lab, report: Report) -> None:
 
     what = {
         "minimal": shown(lambda: lab.program(*MINIMAL), "a small app is open"),
-        "fumehood": shown(lambda: lab.fumehood(state=state), "5 Diff", SAID),
+        "fumehood": shown(lambda: lab.fumehood(state=state), "+ zoom", SAID),
         "less": shown(lambda: lab.program("less", str(log)), "00000001"),
     }
     if lab.toolong:
