@@ -122,6 +122,9 @@ class Container:
 
     Args:
         given_up: once it is set, our own scripts in the container end, and raise Cancelled.
+
+    Attributes:
+        last_written: what `written` found the last time it was asked, in bytes; None before.
     """
 
     def __init__(
@@ -137,6 +140,7 @@ class Container:
         self.image = image
         self.image_name = image_name
         self._given_up = given_up
+        self.last_written: int | None = None
 
     def start(self) -> None:
         """Start it; its only process is the init and a sleep."""
@@ -299,7 +303,8 @@ class Container:
     def written(self) -> int:
         """Bytes it has written beyond its image, holes as if filled; the engine walks all its files for it."""
         with translated(f"measuring container {self.id[:12]}"):
-            return int(self.api.inspect(self.id, size=True).get("SizeRw") or 0)
+            self.last_written = int(self.api.inspect(self.id, size=True).get("SizeRw") or 0)
+        return self.last_written
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from engine.tasks.limits import limits_hit
 from engine.tasks.prepare import Base
 from engine.tasks.recorder import phase, skipped
 from engine.tasks.resume import from_last_turn, from_snapshot, prove
+from engine.tasks.sampler import sampled
 from engine.tasks.scripts import SELF_TEST_FULL, SELF_TEST_LIMITED
 from engine.tasks.work import Work
 
@@ -55,12 +56,13 @@ def attempt(work: Work, spec: TaskSpec, turn: Turn, base: Base | None, container
     # What it is left as: there is no place but this container where the agent's work is.
     left, collecting = "" if base else KEPT, False
     try:
-        if base:
-            leftovers = from_snapshot(work, turn, base, container, run)
-            left = KEPT if base.kept else ""
-        else:
-            leftovers = from_last_turn(work, container, run)
-        ended = _turn(work, turn, container, agent, run) if not turn.collects else Ended("completed")
+        with sampled(work, container, run):
+            if base:
+                leftovers = from_snapshot(work, turn, base, container, run)
+                left = KEPT if base.kept else ""
+            else:
+                leftovers = from_last_turn(work, container, run)
+            ended = _turn(work, turn, container, agent, run) if not turn.collects else Ended("completed")
         collecting = True
         _collect(work, turn, container, leftovers, run)
         return ended
