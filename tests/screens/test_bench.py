@@ -216,7 +216,7 @@ async def test_hunks_and_files(app: App) -> None:
 
 
 async def test_help_lists_the_registry(app: App) -> None:
-    async with app().run_test(size=(120, 120), notifications=True) as pilot:
+    async with app().run_test(size=(120, 160), notifications=True) as pilot:
         await until(pilot, "No tasks yet")
         await pilot.press("question_mark")
         shown = await until(pilot, "esc closes")
