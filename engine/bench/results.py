@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from engine.bench.environments import Environments
     from engine.bench.tasks import Tasks
     from engine.environment.model import Environment
+    from engine.repository.apply import ApplyOutcome
     from engine.repository.diff import DiffStat
-    from engine.repository.publish import ApplyOutcome
     from engine.tasks.comments import DiffReview
     from engine.tasks.model import TaskState
 
@@ -95,13 +95,15 @@ class Results:
 
         return comments.change(self._tasks.folder(reference), attempt, how)
 
-    def apply(self, reference: str, attempt: int = 0, *, preflight: bool = False) -> ApplyOutcome:
+    def apply(self, reference: str, attempt: int = 0, *, preflight: bool = False, force: bool = False) -> ApplyOutcome:
         """Apply the diff of an attempt to the local checkout of its environment (SPEC T10).
+
+        With `force`, also to files that hold uncommitted work.
 
         Raises:
             EngineError: the repository is not a local checkout, or there is no diff.
         """
-        from engine.repository.publish import apply as apply_patch
+        from engine.repository.apply import apply as apply_patch
         from engine.repository.source import Source
         from engine.tasks import events as ev
         from engine.tasks.journal import append_to
@@ -114,7 +116,7 @@ class Results:
         if source.kind != "local":
             raise EngineError(f"{source.url} is not a local checkout", f"pipe it: fumehood diff {state.id} | git apply")
         self._refuse_secrets(environment, state.id, attempt)
-        outcome = apply_patch(self.patch(state.id, attempt), Path(source.url), preflight=preflight)
+        outcome = apply_patch(self.patch(state.id, attempt), Path(source.url), preflight=preflight, force=force)
         if outcome.applied and state.status == "ready":
             append_to(self._tasks.folder(state.id), ev.TaskStatus(status="applied"))
         return outcome
@@ -135,10 +137,8 @@ class Results:
 
     def _refuse_secrets(self, environment: Environment, task: str, attempt: int) -> None:
         """A diff that holds the value of a secret is not published (SPEC S4)."""
+        from engine.publish.check import refuse
         from engine.secrets.diff_scan import scan_diff
         from engine.tasks.secrets import secret_values
 
-        found = [f for f in scan_diff(self.diff(task, attempt), secret_values(environment)) if f.known]
-        if found:
-            listed = ", ".join(f"{f.path} line {f.line} ({f.what})" for f in found[:5])
-            raise EngineError(f"the diff holds secrets: {listed}", f"look at it: fumehood diff {task}")
+        refuse(scan_diff(self.diff(task, attempt), secret_values(environment)), task, likely_too=False)

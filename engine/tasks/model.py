@@ -45,6 +45,7 @@ class AttemptState:
     """One attempt: its container's run of the agent and what came of it; `results` by turn, `result_sha` the last.
 
     `seconds` and `tokens` are those of all its turns, `tests` the agent's test runs by the id of the command.
+    `collected_at`: when the last result was taken out, Unix seconds.
     """
 
     number: int
@@ -56,6 +57,7 @@ class AttemptState:
     commands: int = 0
     diff: DiffSize = field(default_factory=DiffSize)
     result_sha: str = ""
+    collected_at: float = 0.0
     commits: list[tuple[str, str]] = field(default_factory=list)
     turns: int = 0
     results: dict[int, str] = field(default_factory=dict)
@@ -137,6 +139,7 @@ class TaskState:
     network_allowed: int = 0
     network_denied: int = 0
     usage: ev.Usage | None = None
+    published: list[ev.Published] = field(default_factory=list)
     error: Failure | None = None
     last_seq: int = 0
     picked: int = 0
@@ -198,6 +201,9 @@ class TaskState:
                 self.attempt(event.run).use(event)
             case ev.AttemptPicked():
                 self.picked = event.run
+            case ev.Published():
+                others = [p for p in self.published if (p.remote, p.branch) != (event.remote, event.branch)]
+                self.published = [*others, event]
             case ev.Error():
                 self.error = Failure(self.phase, event.text, None, "", event.hint)
             case _:
@@ -256,7 +262,7 @@ class TaskState:
             case ev.DiffReady():
                 attempt.diff = DiffSize(event.files_changed, event.lines_added, event.lines_removed)
                 attempt.result_sha, attempt.commits = event.result_sha, event.commits
-                attempt.results[attempt.turns] = event.result_sha
+                attempt.results[attempt.turns], attempt.collected_at = event.result_sha, event.ts
                 if turn := self._turn(event.run):
                     turn.result_sha, turn.diff = event.result_sha, attempt.diff
             case _:
@@ -320,6 +326,18 @@ def status_json(state: TaskState, *, answers: bool = True) -> dict[str, object]:
             "allowed": state.network_allowed,
             "denied": state.network_denied,
         },
+        "published": [
+            {
+                "attempt": event.run,
+                "remote": event.remote,
+                "branch": event.branch,
+                "sha": event.sha,
+                "url": event.url,
+                "number": event.number,
+                "forge": event.forge,
+            }
+            for event in state.published
+        ],
         "error": None
         if state.error is None
         else {

@@ -26,6 +26,21 @@ _FOLLOW_UP_EXAMPLES = """examples:
 _RM_EXAMPLES = """examples:
   fumehood rm k3m9xq p7dw2a
   fumehood rm --undo k3m9xq"""
+_PUSH_EXAMPLES = """examples:
+  fumehood push k3m9xq
+  fumehood push k3m9xq --remote fork --branch fix/sum --edit
+The branch is fumehood/TASK unless named. git runs with your own ssh keys and credential helpers."""
+
+_PR_EXAMPLES = """examples:
+  fumehood pr k3m9xq --draft
+  fumehood pr k3m9xq --attempt 2 --base develop --title "Start sums at zero"
+The token is that of $GITHUB_TOKEN, $GITLAB_TOKEN or $GITEA_TOKEN, or of gh, glab or tea.
+Where a request of the branch is open, it is brought up to date."""
+
+_EXPORT_EXAMPLES = """examples:
+  eval "$(fumehood export k3m9xq)" && git switch -c sum FETCH_HEAD
+  fumehood export k3m9xq --bundle sum.bundle
+  fumehood export k3m9xq --patch sum.patch"""
 
 _FORMATS = "codex, codex-scripts, codex-cloud, devcontainer, cursor, copilot, container-use"
 
@@ -80,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(run="workbench:workbench", task="", no_watch=False, low_bandwidth=False)
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND")
     _task_verbs(verbs)
+    _publish_verbs(verbs)
     _cache_verbs(verbs)
     _environment_verbs(verbs)
     _secret_verbs(verbs)
@@ -142,6 +158,7 @@ def _task_verbs(verbs: Verbs) -> None:
     verb.add_argument("task", metavar="TASK")
     _attempt_option(verb, "apply attempt N")
     verb.add_argument("--preflight", action="store_true", help="only say whether it would apply")
+    verb.add_argument("--force", action="store_true", help="also into files that hold uncommitted work")
 
     verb = _verb(verbs, "compare", "attempts:compare", "show the attempts of a task side by side")
     verb.add_argument("task", metavar="TASK")
@@ -162,6 +179,39 @@ def _task_verbs(verbs: Verbs) -> None:
     verb = _verb(verbs, "attach", "workbench:workbench", "open the workbench on a task")
     verb.add_argument("task", metavar="TASK")
     _workbench_options(verb)
+
+
+def _publish_verbs(verbs: Verbs) -> None:
+    push = _verb(verbs, "push", "publish:push", "push a task's result as a branch", _PUSH_EXAMPLES)
+    request = _verb(verbs, "pr", "publish:pull_request", "open or update a pull request of a task", _PR_EXAMPLES)
+    for verb in (push, request):
+        verb.add_argument("task", metavar="TASK")
+        _attempt_option(verb, "the result of attempt N")
+        verb.add_argument("--branch", default="", metavar="NAME", help="the branch to push (default: fumehood/TASK)")
+        verb.add_argument(
+            "--remote",
+            default="",
+            metavar="URL|NAME",
+            help="default: the environment's repository, or its origin",
+        )
+        verb.add_argument("--edit", action="store_true", help="edit title and body in $EDITOR first")
+        verb.add_argument("--commits", action="store_true", help="the agent's own commits, not one of yours")
+        verb.add_argument("--force-with-lease", action="store_true", help="replace what others put on the branch")
+        verb.add_argument("--allow-default-branch", action="store_true", help="push to the default branch as well")
+        verb.add_argument("--allow-likely-secrets", action="store_true", help="though something looks like a secret")
+    push.add_argument("--message", default="", metavar="TEXT", help="the commit's message (default: from the answer)")
+    request.add_argument("--title", default="", help="default: from the answer, or the first line of the prompt")
+    request.add_argument("--body", default=None, help="default: the answer")
+    request.add_argument("--base", default="", metavar="BRANCH", help="the branch to go into (default: the task's)")
+    request.add_argument("--draft", action="store_true", help="open it as a draft")
+    request.add_argument("--forge", default="", metavar="KIND", help="github, gitlab, gitea or forgejo, if unclear")
+
+    verb = _verb(verbs, "export", "publish:export", "hand a result over as a ref, bundle or patch", _EXPORT_EXAMPLES)
+    verb.add_argument("task", metavar="TASK")
+    _attempt_option(verb, "the result of attempt N")
+    what = verb.add_mutually_exclusive_group()
+    what.add_argument("--bundle", default="", metavar="FILE", help="write a git bundle, with the agent's commits")
+    what.add_argument("--patch", default="", metavar="FILE", help="write the patch")
 
 
 def _cache_verbs(verbs: Verbs) -> None:

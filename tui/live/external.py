@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shlex
-import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import EngineError
+from tui.editor import edit
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -24,12 +21,9 @@ def edit_file(app: App[int], path: Path) -> None:
     """
     from textual.app import SuspendNotSupported
 
-    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or shutil.which("nano") or "vi"
     try:
         with app.suspend():
-            subprocess.run([*shlex.split(editor), str(path)], check=False)
-    except (OSError, ValueError) as error:
-        raise EngineError(f"the editor {editor!r} does not start: {error}", "set EDITOR to one that does") from error
+            edit(path)
     except SuspendNotSupported as error:
         raise EngineError("there is no terminal for the editor") from error
 

@@ -6,6 +6,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
+from engine import sizes
 from engine.tasks.model import TaskState
 from tui.live.changes import Changes
 from tui.live.preferences import Preferences
@@ -104,7 +105,9 @@ class DiffPane(Pane):
         self.query_one("#diff-status", Bar).show(Row(((f" {said}", "muted"),), right))
 
     def _words(self, changes: Changes) -> list[str]:
-        view, said = self.diff_view, []
+        view, patch, said = self.diff_view, changes.patch, []
+        if changes.whole and patch.indexed < patch.size:
+            said.append(f"{sizes.words(patch.indexed)} of {sizes.words(patch.size)} shown; e writes it whole")
         if view.needle:
             at = view.match_number
             found = f"{at:,} of {len(view.matches):,}" if at else words.count(len(view.matches), "line")

@@ -16,7 +16,7 @@ from tui.present.needle import Needle
 from tui.present.row import Row, Span, row
 from tui.widgets.bar import Bar
 from tui.widgets.filter import FilterField
-from tui.widgets.log_view import LogView
+from tui.widgets.log_view import LogView, Wanted
 
 if TYPE_CHECKING:
     from tui.app import Workbench
@@ -37,8 +37,11 @@ class LogReader(Vertical):
         self._empty: tuple[Row, ...] = ()
 
     def compose(self) -> ComposeResult:
-        """The log, the status; the field comes when it is asked for."""
-        yield LogView(widget_id="log-view")
+        """The log, the field where it is asked for, the status."""
+        yield LogView(self._wanted, widget_id="log-view")
+        field = FilterField("")
+        field.display = False
+        yield field
         yield Bar(widget_id="log-status")
 
     def on_mount(self) -> None:
@@ -58,7 +61,7 @@ class LogReader(Vertical):
 
     def show(self, feed: Feed | None) -> None:
         """Show another task."""
-        self._remove_field()
+        self._hide_field()
         self.log_view.show(feed)
         self.tick()
 
@@ -138,12 +141,10 @@ class LogReader(Vertical):
 
     # What the view wants
 
-    @on(LogView.Wanted)
-    def _wanted(self, event: LogView.Wanted) -> None:
-        event.stop()
-        match event.what:
+    def _wanted(self, what: Wanted) -> None:
+        match what:
             case "search" | "filter":
-                self.open_field(filtering=event.what == "filter")
+                self.open_field(filtering=what == "filter")
             case "wrap":
                 self.log_view.set_wrap(not self.log_view.wrap)
                 self.preferences.keep(log_wrap=self.log_view.wrap)
@@ -152,9 +153,9 @@ class LogReader(Vertical):
                 self.log_view.set_times(not self.log_view.shown.times)
                 self.preferences.keep(log_times=self.log_view.shown.times)
             case "copy" | "command":
-                self._copy(event.what)
+                self._copy(what)
             case "save" | "pager":
-                self._give_out(event.what)
+                self._give_out(what)
 
     def _copy(self, what: str) -> None:
         view, app = self.log_view, cast("Workbench", self.app)
@@ -183,10 +184,13 @@ class LogReader(Vertical):
         if self.feed is None:
             return
         text = self.feed.needle.text if self.feed.needle else ""
-        self._remove_field()
         self._filtering = filtering
-        placeholder = "show only lines that contain …" if filtering else "find in the log …"
-        self.mount(FilterField(text, placeholder=placeholder), after="#log-view")
+        field = self._field
+        field.value = text
+        field.placeholder = "show only lines that contain …" if filtering else "find in the log …"
+        # At once: what is typed next is for the field.
+        field.display = True
+        self.screen.set_focus(field, scroll_visible=False)
         self.set_filter(text)
 
     def set_filter(self, text: str) -> None:
@@ -195,22 +199,26 @@ class LogReader(Vertical):
 
     def filter_entered(self) -> None:
         """To the first that was found; the field goes, what was found stays marked."""
-        self._remove_field()
-        self.log_view.focus()
+        self._hide_field()
         if not self._filtering:
             self.log_view.to_first_hit()
 
-    def _remove_field(self) -> bool:
-        found = self.query(FilterField)
-        found.remove()
-        return bool(found)
+    @property
+    def _field(self) -> FilterField:
+        return self.query_one(FilterField)
+
+    def _hide_field(self) -> bool:
+        shown = self._field.display
+        if self._field.has_focus:
+            self.screen.set_focus(self.log_view, scroll_visible=False)
+        self._field.display = False
+        return shown
 
     def back(self) -> bool:
         """Leave what is innermost: the field, the selection, the search, what is raw; False when there is nothing."""
         view = self.log_view
-        if self._remove_field():
+        if self._hide_field():
             self.set_filter("")
-            view.focus()
         elif view.unselect():
             self.tick()
         elif self.feed is not None and self.feed.needle is not None:

@@ -194,6 +194,7 @@ ACTIONS = (
     Action("previous_match", ("N",), "diff", "", "While searching: to the line before that has it"),
     Action("copy_lines", ("y",), "diff", "copy", "Copy the selected lines, or this hunk", by_screen=True),
     Action("copy_path", ("Y",), "diff", "copy path", "Copy the name of this file", by_screen=True),
+    Action("publish", ("P",), "diff", "publish", "Push as a branch, or open a pull request", True, by_screen=True),
     Action("save_patch", ("e",), "diff", "export", "Write the patch to a file", by_screen=True),
     Action(
         "filter_files",

@@ -136,6 +136,8 @@ class Story:
                 self._add(Text("error", f"network lost: {event.reason}"))
             case ev.NetworkRestored():
                 self._add(Text("notice", "network restored, under the same policy"))
+            case ev.Published():
+                self._add(Text("notice", f"published: {event.branch} → {event.remote}", hint=event.url))
             case ev.Notice():
                 self._add(Text("warning" if event.level == "warning" else "notice", event.text))
             case ev.Error():

@@ -59,7 +59,17 @@ def _outcome(state: TaskState, now: float) -> tuple[Span, ...]:
     if diff is None or not diff.files_changed:
         return (("no changes", "muted"),)
     counts: tuple[Span, ...] = ((f"+{diff.lines_added}", "added"), (f" −{diff.lines_removed}", "removed"))
-    return (("applied ", "muted"), *counts) if state.status == "applied" else counts
+    return (*_handed_over(state), *counts)
+
+
+def _handed_over(state: TaskState) -> tuple[Span, ...]:
+    """Where the result went: a request, a branch, the checkout."""
+    request = next((event for event in reversed(state.published) if event.url), None)
+    if request:
+        return ((f"{'!' if request.forge == 'gitlab' else '#'}{request.number} ", "accent"),)
+    if state.published:
+        return (("pushed ", "muted"),)
+    return (("applied ", "muted"),) if state.status == "applied" else ()
 
 
 def empty_list(environment: str) -> tuple[Row, ...]:

@@ -10,7 +10,7 @@ from engine.bench import Bench
 from engine.errors import EngineError
 from tui.live.external import edit_file
 from tui.panes.cache import CachePane
-from tui.present import notice, pacing, words
+from tui.present import notice, pacing
 from tui.screens.engine import EngineScreen
 from tui.screens.tasks import TasksScreen
 from tui.widgets.line_view import LineView
@@ -245,18 +245,6 @@ class BenchScreen(TasksScreen):
         environment = entry.environment
         self.ask(f"Reset the cache of {entry.name}?", "The next task runs setup again. Running tasks are not touched.",
                   "reset", lambda: self.do(lambda: self.bench.cache.reset(environment), ""))  # fmt: skip
-
-    def action_apply(self) -> None:
-        """Apply the diff to the checkout, once the user has said so twice."""
-        state, feed = self.state, self.log_pane.feed
-        if state is None or feed is None or state.status != "ready":
-            self.tell("The open task has no result to apply.")
-            return
-        attempt = feed.attempt
-        size = state.attempt(attempt).diff
-        what = f"{words.count(size.files_changed, 'file')} +{size.lines_added} −{size.lines_removed}"
-        self.ask(f"Apply {what} to your checkout?", f"Into {state.repository}; nothing is committed.", "apply",
-                  lambda: self.do(lambda: self.bench.results.apply(state.id, attempt), ""))  # fmt: skip
 
     @on(EngineScreen.Done)
     def _done(self, event: EngineScreen.Done) -> None:

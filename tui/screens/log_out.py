@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,13 +89,10 @@ def run_pager(text: Iterable[str]) -> str:
             shlex.split(wanted), stdin=subprocess.PIPE, text=True, encoding="utf-8", errors="replace"
         )
         assert process.stdin is not None
-        try:
+        # It may be left before it has read everything.
+        with suppress(BrokenPipeError), process.stdin as pipe:
             for line in text:
-                process.stdin.write(f"{line}\n")
-            process.stdin.close()
-        except BrokenPipeError:
-            # Left before it had read everything.
-            process.stdin = None
+                pipe.write(f"{line}\n")
         process.wait()
     except (OSError, ValueError) as error:
         return f"the pager {wanted!r} does not start: {error}"

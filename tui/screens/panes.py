@@ -176,6 +176,8 @@ class PanesScreen(EngineScreen):
                 return "nothing was removed"
             case "apply" if state is None or state.status != "ready":
                 return "the open task has no result to apply"
+            case "publish" if not self._has_result:
+                return "there is no result to publish yet"
             case "new_task" | "reset_cache" | "refresh_cache" | "explain_cache" if not usable:
                 return "there is no usable environment"
             case "edit_environment" | "edit_outside" if entry is None:
@@ -202,6 +204,13 @@ class PanesScreen(EngineScreen):
     @property
     def _has_diff(self) -> bool:
         return self.query_one(DiffPane).diff_view.row_count() > 0
+
+    @property
+    def _has_result(self) -> bool:
+        feed = self.log_pane.feed
+        if feed is None or not feed.state.finished or feed.attempt > len(feed.state.attempts):
+            return False
+        return bool(feed.state.attempts[feed.attempt - 1].diff.files_changed)
 
     # Going from pane to pane
 

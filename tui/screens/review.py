@@ -14,9 +14,8 @@ from tui.live.changes import Changes
 from tui.panes.diff import DiffPane
 from tui.present import actions
 from tui.present.diff import quoted_lines
-from tui.present.file_tree import one_name
 from tui.present.task import title
-from tui.present.text import clean
+from tui.present.text import clean, one_name
 from tui.screens.care import CareScreen
 from tui.screens.draft import Draft
 from tui.widgets.diff_view import DiffView

@@ -15,13 +15,13 @@ from tui.panes.tasks import TasksPane
 from tui.present import actions, notice, task, words
 from tui.screens.draft import Draft
 from tui.screens.finder import Finder, Item
-from tui.screens.review import ReviewScreen
+from tui.screens.handover import HandOverScreen
 
 if TYPE_CHECKING:
     from tui.app import Workbench
 
 
-class TasksScreen(ReviewScreen):
+class TasksScreen(HandOverScreen):
     """The actions of the list of tasks, and the ways to find things: the palette, tasks, environments, themes."""
 
     class Removed(Message):

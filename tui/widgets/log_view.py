@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from collections.abc import Callable
+from typing import ClassVar, Literal, TypeAlias
 
 from textual.binding import BindingType
-from textual.message import Message
 
 from tui.live.page import Scope
 from tui.present import actions
@@ -17,22 +17,18 @@ from tui.widgets.log_lines import LogLines
 _MOST_COPIED = 20_000
 
 
+# What takes more than this view.
+Wanted: TypeAlias = Literal["search", "filter", "wrap", "times", "copy", "command", "save", "pager"]
+
+
 class LogView(LogLines):
-    """The rows of a log with their keys."""
+    """The rows of a log with their keys; `wanted` is called with what those around it have to do."""
 
     BINDINGS: ClassVar[list[BindingType]] = actions.bindings("log")
 
-    class Wanted(Message):
-        """Something is wanted that takes more than this view: `what` names it."""
-
-        def __init__(
-            self, what: Literal["search", "filter", "wrap", "times", "copy", "command", "save", "pager"]
-        ) -> None:
-            super().__init__()
-            self.what = what
-
-    def __init__(self, *, widget_id: str | None = None) -> None:
+    def __init__(self, wanted: Callable[[Wanted], None], *, widget_id: str | None = None) -> None:
         super().__init__(widget_id=widget_id)
+        self._want = wanted
         # Go to the hit in this direction as soon as there is one.
         self._looking: Literal[1, -1] | None = None
 
@@ -110,11 +106,11 @@ class LogView(LogLines):
 
     def action_log_search(self) -> None:
         """Ask for a text to find."""
-        self.post_message(self.Wanted("search"))
+        self._want("search")
 
     def action_log_filter(self) -> None:
         """Ask for a text; only what has it is shown."""
-        self.post_message(self.Wanted("filter"))
+        self._want("filter")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Without a search its keys are free for what they do elsewhere."""
@@ -173,11 +169,11 @@ class LogView(LogLines):
 
     def action_log_wrap(self) -> None:
         """Wrap long lines, or cut them."""
-        self.post_message(self.Wanted("wrap"))
+        self._want("wrap")
 
     def action_log_times(self) -> None:
         """Show when each line came, or do not."""
-        self.post_message(self.Wanted("times"))
+        self._want("times")
 
     # Out of here
 
@@ -196,19 +192,19 @@ class LogView(LogLines):
 
     def action_copy_log(self) -> None:
         """Copy the selection, or what is at the cursor."""
-        self.post_message(self.Wanted("copy"))
+        self._want("copy")
 
     def action_copy_command(self) -> None:
         """Copy the command at the cursor."""
-        self.post_message(self.Wanted("command"))
+        self._want("command")
 
     def action_save_log(self) -> None:
         """Write what is shown to a file."""
-        self.post_message(self.Wanted("save"))
+        self._want("save")
 
     def action_log_pager(self) -> None:
         """Read what is shown in the user's pager."""
-        self.post_message(self.Wanted("pager"))
+        self._want("pager")
 
     @property
     def command(self) -> Command | None:
