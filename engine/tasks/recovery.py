@@ -150,7 +150,10 @@ def wait_for_engine() -> None:
 def _reconcile(api: Api, folder: Path) -> None:
     """See to the containers of one task; one whose folder is gone has ended, too."""
     if not folder.is_dir():
-        settle(api, folder, TaskState(folder.name))
+        from engine.tasks import trash
+
+        if not trash.holds(folder.name):
+            settle(api, folder, TaskState(folder.name))
         return
     state = fold(folder.name, read_all(folder))
     if abandoned(folder, state):

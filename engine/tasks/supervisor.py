@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -182,18 +183,17 @@ def _run_turn(work: Work, spec: TaskSpec, turn: Turn, clean_up: list[Callable[[]
 
     def one(run: int) -> None:
         try:
-            work.stop.check()
             outcomes.append(attempt(work, spec, turn, base, containers[run], run))
         except Exception as error:
             outcomes.append(error)
 
-    if len(containers) == 1:
-        one(*containers)
-    else:
-        from concurrent.futures import ThreadPoolExecutor
-
-        with ThreadPoolExecutor(work.environment.agent.at_once) as pool:
-            list(pool.map(one, containers))
+    first_run, *others = containers
+    threads = [threading.Thread(target=one, args=(run,)) for run in others]
+    for thread in threads:
+        thread.start()
+    one(first_run)
+    for thread in threads:
+        thread.join()
     ended = [outcome for outcome in outcomes if isinstance(outcome, Ended)]
     if any(outcome.status == "completed" for outcome in ended):
         return True, ""

@@ -164,7 +164,7 @@ async def test_filter_shows_only_what_contains_it(app: App) -> None:
         await pilot.press("4", "ampersand", *"assert")
         await until(pilot, 'only "assert" 2 matches')
         await until_gone(pilot, "collected 15 items")
-        assert "E       AssertionError" in text_of(pilot)
+        await until(pilot, "E       AssertionError")
         await pilot.press("enter", "k", "escape", "G")
         await until(pilot, "All 15 tests pass.")
 
