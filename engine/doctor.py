@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from engine.errors import EngineError
+from engine.errors import EngineError, RepositoryError
 from engine.state import private_dir, state_dir
 
 Version = tuple[int, ...]
@@ -35,6 +35,7 @@ def checks() -> Iterator[Check]:
     """Every check, as its result comes in; none raises."""
     yield from _guarded("state folder", _state)
     yield from _guarded("git", _git)
+    yield from _guarded("forge", _forges)
     yield from _guarded("container engine", _engine)
 
 
@@ -66,6 +67,26 @@ def _git() -> Iterator[Check]:
         yield Check("git", False, "git is not installed", "Debian: apt-get install git")
         return
     yield Check("git", True, path)
+    from engine.repository.push import author
+
+    try:
+        who = author(None)
+    except RepositoryError as error:
+        yield Check("git identity", None, error.message, error.hint)
+    else:
+        yield Check("git identity", True, f"{who.name} <{who.email}>")
+
+
+def _forges() -> Iterator[Check]:
+    from engine.publish.tokens import known_hosts
+
+    found = False
+    for host, _, place in known_hosts():
+        found = True
+        yield Check("forge", True, f"token for {host} from {place}")
+    if not found:
+        hint = "log in with gh, glab or tea, or export GITHUB_TOKEN, GITLAB_TOKEN or GITEA_TOKEN"
+        yield Check("forge", True, "no token: all but `fumehood pr` works", hint)
 
 
 def _engine() -> Iterator[Check]:

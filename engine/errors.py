@@ -45,6 +45,18 @@ class Untrusted(UsageError):
     """A repository-supplied environment file has a content that the user has not agreed to (SPEC E7)."""
 
 
+class Unconfirmed(EngineError):
+    """Refused until the user says that it is meant, which the keyword `option` of the same call does."""
+
+    def __init__(self, message: str, option: str) -> None:
+        super().__init__(message, f"if that is what you want: --{option.replace('_', '-')}")
+        self.option = option
+
+
+class ForgeError(EngineError):
+    """A forge (GitHub, GitLab, Gitea, Forgejo) could not be asked, or refused."""
+
+
 class ContainerError(EngineError):
     """Docker, an image or a container did not do what was asked."""
 

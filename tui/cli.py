@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
+
+_WORKBENCH_OPTIONS = {"--no-watch", "--low-bandwidth"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,6 +21,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     no_core_files()
     try:
+        if _WORKBENCH_OPTIONS.issuperset(argv):
+            # Without the parser of all commands: something is to be on the screen at once.
+            from tui.start import open_workbench
+
+            return open_workbench(watch="--no-watch" not in argv, low_bandwidth="--low-bandwidth" in argv)
         from tui.commands.parser import parse
 
         options = parse(argv)
@@ -37,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    import importlib
+
     module, _, function = options.run.partition(":")
     result: int = getattr(importlib.import_module(f"tui.commands.{module}"), function)(options)
     return result

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 from engine.state import config_dir
 
 FILE_NAME = "config.toml"
+_MOST_HERTZ = 30
+NOTIFY = ("auto", "osc9", "bell", "off")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +23,18 @@ class Preferences:
     Args:
         theme: the name of the theme to begin with; empty for the first.
         mouse: whether the terminal is asked to send what the mouse does; without, it selects text as everywhere.
+        low_bandwidth: whether as little as possible is written to the terminal, as with `--low-bandwidth`.
+        log_hz: how often in a second the log is painted while it follows; 0 for 10, or 2 at low bandwidth.
+        notify: how to tell that a task has ended while nobody looks: one of `NOTIFY`.
+        keys: the user's keys by the id of the action, as Textual names them.
     """
 
     theme: str = ""
     mouse: bool = True
+    low_bandwidth: bool = False
+    log_hz: int = 0
+    notify: str = "auto"
+    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def path() -> Path:
@@ -43,21 +54,39 @@ def load() -> tuple[Preferences, list[str]]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         return Preferences(), [f"{file} is not TOML: {error}"]
     found, problems = Preferences(), []
-    defaults = {field.name: field.default for field in fields(Preferences)}
     for key, value in data.items():
-        if problem := _problem(key, value, defaults):
+        if problem := _problem(key, value):
             problems.append(f"{file}: {problem}")
+        elif key == "keys":
+            from tui.present import keymap
+
+            keys, wrong = keymap.read(value)
+            found = replace(found, keys=keys)
+            problems += [f"{file}: {problem}" for problem in wrong]
         else:
             found = replace(found, **{key: value})
     return found, problems
 
 
-def _problem(key: str, value: Any, defaults: dict[str, Any]) -> str:
-    if key not in defaults:
-        near = get_close_matches(key, defaults, 1)
-        return f"unknown key {key}" + (f"; did you mean {near[0]}?" if near else f"; known: {', '.join(defaults)}")
-    wanted = type(defaults[key])
+_WANTED: dict[type, str] = {
+    str: 'a string, as in "dark"',
+    bool: "true or false",
+    int: "a whole number",
+    dict: "a table, as in [keys]",
+}
+
+
+def _problem(key: str, value: Any) -> str:
+    plain = Preferences()
+    known = [field.name for field in fields(Preferences)]
+    if key not in known:
+        near = get_close_matches(key, known, 1)
+        return f"unknown key {key}" + (f"; did you mean {near[0]}?" if near else f"; known: {', '.join(known)}")
+    wanted = type(getattr(plain, key))
     if type(value) is not wanted:
-        names = {str: 'a string, as in "dark"', bool: "true or false"}
-        return f"{key} = {value!r} is not {names[wanted]}"
+        return f"{key} = {value!r} is not {_WANTED[wanted]}"
+    if key == "log_hz" and not 0 <= value <= _MOST_HERTZ:
+        return f"{key} = {value!r} is not between 0 and {_MOST_HERTZ}"
+    if key == "notify" and value not in NOTIFY:
+        return f"notify = {value!r} is not one of {', '.join(NOTIFY)}"
     return ""

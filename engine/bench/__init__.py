@@ -13,6 +13,7 @@ from engine.bench.environments import Environments
 from engine.bench.images import Images
 from engine.bench.keeper import Keeper
 from engine.bench.network import Network
+from engine.bench.publishing import Publishing
 from engine.bench.results import Results
 from engine.bench.secrets import Secrets
 from engine.bench.tasks import Tasks
@@ -26,6 +27,7 @@ class Bench:
         self.environments = Environments(self.cwd)
         self.tasks = Tasks(self.environments)
         self.results = Results(self.cwd, self.environments, self.tasks)
+        self.publishing = Publishing(self.cwd, self.environments, self.tasks)
         self.cache = Cache(self.environments)
         self.keeper = Keeper()
         self.network = Network(self.tasks)

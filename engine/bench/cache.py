@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from engine.errors import UsageError
@@ -33,34 +32,21 @@ class Cache:
 
     def explain(self, environment: Environment) -> Explanation:
         """What a start now would find in the cache, and why (SPEC C3); starts nothing."""
-        from engine.bench.environments import default_commit
         from engine.cache import snapshots
         from engine.cache.decision import Explanation as Decided
-        from engine.cache.key import cache_key
         from engine.containers.endpoint import connect
         from engine.repository.source import Source
-        from engine.repository.tree import CommitTree
-        from engine.repository.watched import at_commit
-        from engine.setup.effective import effective
         from engine.tasks.image import present
+        from engine.tasks.inputs import Inputs
         from engine.tasks.secrets import secret_values
 
         api = connect()
         image = present(api, environment)
         if image is None:
             return Decided("miss", f"image {environment.image.title} is not there yet", "")
-        source = Source.of(environment)
-        place = cache(lambda: default_commit(environment, source))
-        runs = effective(environment, lambda: CommitTree(*place()), source.subdirectory)
-        key = cache_key(
-            environment,
-            image_id=image,
-            repository=source.identity,
-            secrets=secret_values(environment),
-            automatic=runs.plan_text,
-        )
-        watched = at_commit(*place(), source.subdirectory, runs.watch) if runs.watch else None
-        return snapshots.explain(api, environment, key, watched)
+        inputs = Inputs(environment, Source.of(environment))
+        key = inputs.key(image, secret_values(environment))
+        return snapshots.explain(api, environment, key, inputs.watched)
 
     def list(self) -> Sequence[CacheEntry]:
         """Every snapshot of this user, newest first."""

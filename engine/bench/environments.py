@@ -10,11 +10,11 @@ from engine.errors import EnvironmentInvalid
 
 if TYPE_CHECKING:
     from engine.cache.effect import Effect
+    from engine.environment.first import FirstLook
     from engine.environment.model import Environment
     from engine.environment.problem import Problem
     from engine.environment.rewrite import Change
     from engine.environment.trust import Review
-    from engine.repository.source import Source
     from engine.setup.effective import Effective
 
 
@@ -76,11 +76,9 @@ class Environments:
             RepositoryError: automatic setup is wanted and the repository cannot be read.
         """
         from engine.repository.source import Source
-        from engine.repository.tree import CommitTree
-        from engine.setup.effective import effective
+        from engine.tasks.inputs import Inputs
 
-        source = Source.of(environment)
-        return effective(environment, lambda: CommitTree(*default_commit(environment, source)), source.subdirectory)
+        return Inputs(environment, Source.of(environment)).effective
 
     def review(self, environment: Environment) -> Review:
         """What the user agrees to by trusting the environment, and whether that was done (SPEC E7)."""
@@ -96,18 +94,9 @@ class Environments:
 
     def editing(self, path: Path) -> Callable[[], None]:
         """What to call when the user has edited the file: the trust in what it said goes over to what it says then."""
-        from engine.environment.load import read
-        from engine.environment.trust import trust, trusted
+        from engine.environment.edit import editing
 
-        before = read(path)[0]
-        may_go_over = before is not None and trusted(before)
-
-        def edited() -> None:
-            after = read(path)[0]
-            if after is not None and may_go_over:
-                trust(after)
-
-        return edited
+        return editing(path)
 
     def text(self, path: Path) -> bytes:
         """The bytes of an environment file, valid or not.
@@ -129,12 +118,10 @@ class Environments:
         return Edited(environment, tuple(problems), effect(before, environment) if before and environment else None)
 
     def save(self, path: Path, data: bytes, *, before: str | None) -> None:
-        """Store what the user edited; see `engine.environment.save.save`, and `editing` for the trust in it."""
-        from engine.environment.save import save as store
+        """Store what the user edited; see `engine.environment.edit.store`."""
+        from engine.environment.edit import store
 
-        trusted = self.editing(path)
         store(path, data, before=before)
-        trusted()
 
     def change(self, path: Path, changes: Sequence[Change]) -> Edited:
         """Change single values of an environment file, and not another byte of it.
@@ -143,8 +130,9 @@ class Environments:
             EnvironmentInvalid: with these values it cannot be used; it stays as it was.
             EngineError: the file cannot be edited safely, or not be written.
         """
+        from engine.environment.edit import store
         from engine.environment.rewrite import changed
-        from engine.environment.save import save, sha256
+        from engine.environment.save import sha256
 
         text = self.text(path)
         after = changed(text, changes)
@@ -152,9 +140,7 @@ class Environments:
         if edited.environment is None:
             first = next(problem for problem in edited.problems if problem.severity == "error")
             raise EnvironmentInvalid(f"{first.key}: {first.message}", first.hint, edited.problems)
-        trusted = self.editing(path)
-        save(path, after, before=sha256(text))
-        trusted()
+        store(path, after, before=sha256(text))
         return edited
 
     def write(self, path: Path, data: Mapping[str, Any], *, force: bool = False) -> None:
@@ -170,13 +156,18 @@ class Environments:
         write_file(path, data, force=force)
         trust(load(path))
 
-    def init(self, folder: Path) -> Path:
-        """Write a first environment file that fits the project in `folder` (SPEC E3)."""
-        from engine.environment.init import initial
+    def first_look(self) -> FirstLook:
+        """What a first environment file of the project here would be (SPEC E3); nothing is written."""
+        from engine.environment.first import look
+
+        return look(self.cwd)
+
+    def init(self, look: FirstLook) -> Path:
+        """Write the first environment file that was looked at; returns its path."""
         from engine.environment.model import FILE_NAME
 
-        path = folder / FILE_NAME
-        self.write(path, initial(folder))
+        path = look.folder / FILE_NAME
+        self.write(path, look.data)
         return path
 
     def demo(self) -> Environment:
@@ -189,12 +180,3 @@ class Environments:
         environment = self.load(str(from_folder(sample_envs_dir() / sample, data_dir() / "demo" / sample)))
         self.trust(environment)
         return environment
-
-
-def default_commit(environment: Environment, source: Source) -> tuple[Path, str]:
-    """The mirror of a repository, brought up to date, and the commit that snapshots are made from."""
-    from engine.repository.mirror import Mirror
-
-    mirror = Mirror(source)
-    mirror.update()
-    return mirror.git_dir, mirror.resolve(None, environment.repository.default_branch).sha

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from engine.bench.environments import Environments
     from engine.bench.tasks import Tasks
     from engine.environment.model import Environment
+    from engine.repository.apply import ApplyOutcome
     from engine.repository.diff import DiffStat
-    from engine.repository.publish import ApplyOutcome
     from engine.tasks.comments import DiffReview
     from engine.tasks.model import TaskState
 
@@ -28,13 +28,16 @@ class Results:
         """The file that holds the diff of an attempt; it is there once the attempt was collected."""
         return self._tasks.folder(reference) / "attempts" / str(attempt) / "diff.patch"
 
-    def diff(self, reference: str, attempt: int = 1, turn: int = 0) -> bytes:
+    def diff(self, reference: str, attempt: int = 0, turn: int = 0) -> bytes:
         """The diff of an attempt, as `git apply` takes it; of one of its turns alone when `turn` is given.
+
+        `attempt` is the one picked, or the first, unless given; so it is in all that follows here.
 
         Raises:
             UsageError: there is no such attempt or turn, or it has no result (yet).
         """
         state = self._tasks.get(reference)
+        attempt = attempt or state.chosen
         if turn:
             from engine.repository.diff import diff_bytes
 
@@ -47,15 +50,16 @@ class Results:
             hint = "wait for it: `fumehood logs -f`" if not state.finished else f"see `fumehood status {state.id}`"
             raise EngineError(f"task {state.id} has no diff: it is {state.status}", hint) from None
 
-    def stat(self, reference: str, attempt: int = 1, turn: int = 0) -> DiffStat:
+    def stat(self, reference: str, attempt: int = 0, turn: int = 0) -> DiffStat:
         """Which files an attempt changed, and by how much; `turn` as in `diff`."""
         from engine.repository.diff import stat as stat_of
 
         state = self._tasks.get(reference)
+        attempt = attempt or state.chosen
         self.diff(state.id, attempt)
         return stat_of(*self._span(state, attempt, turn))
 
-    def export(self, reference: str, path: Path, attempt: int = 1) -> str:
+    def export(self, reference: str, path: Path, attempt: int = 0) -> str:
         """Write the diff of an attempt to a new file; returns what happened in one line.
 
         Raises:
@@ -91,29 +95,30 @@ class Results:
 
         return comments.change(self._tasks.folder(reference), attempt, how)
 
-    def apply(self, reference: str, attempt: int = 1, *, preflight: bool = False) -> ApplyOutcome:
+    def apply(self, reference: str, attempt: int = 0, *, preflight: bool = False, force: bool = False) -> ApplyOutcome:
         """Apply the diff of an attempt to the local checkout of its environment (SPEC T10).
+
+        With `force`, also to files that hold uncommitted work.
 
         Raises:
             EngineError: the repository is not a local checkout, or there is no diff.
         """
-        from engine.repository.publish import apply as apply_patch
+        from engine.repository.apply import apply as apply_patch
         from engine.repository.source import Source
         from engine.tasks import events as ev
-        from engine.tasks.journal import Journal
+        from engine.tasks.journal import append_to
 
         state = self._tasks.get(reference)
+        attempt = attempt or state.chosen
         self.diff(state.id, attempt)
         environment = self._environments.load(state.environment_path)
         source = Source.of(environment)
         if source.kind != "local":
             raise EngineError(f"{source.url} is not a local checkout", f"pipe it: fumehood diff {state.id} | git apply")
         self._refuse_secrets(environment, state.id, attempt)
-        outcome = apply_patch(self.patch(state.id, attempt), Path(source.url), preflight=preflight)
+        outcome = apply_patch(self.patch(state.id, attempt), Path(source.url), preflight=preflight, force=force)
         if outcome.applied and state.status == "ready":
-            journal = Journal(self._tasks.folder(state.id))
-            journal.append(ev.TaskStatus(status="applied"))
-            journal.close()
+            append_to(self._tasks.folder(state.id), ev.TaskStatus(status="applied"))
         return outcome
 
     def _span(self, state: TaskState, attempt: int, turn: int) -> tuple[Path, str, str]:
@@ -132,10 +137,8 @@ class Results:
 
     def _refuse_secrets(self, environment: Environment, task: str, attempt: int) -> None:
         """A diff that holds the value of a secret is not published (SPEC S4)."""
+        from engine.publish.check import refuse
         from engine.secrets.diff_scan import scan_diff
         from engine.tasks.secrets import secret_values
 
-        found = [f for f in scan_diff(self.diff(task, attempt), secret_values(environment)) if f.known]
-        if found:
-            listed = ", ".join(f"{f.path} line {f.line} ({f.what})" for f in found[:5])
-            raise EngineError(f"the diff holds secrets: {listed}", f"look at it: fumehood diff {task}")
+        refuse(scan_diff(self.diff(task, attempt), secret_values(environment)), task, likely_too=False)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.errors import UsageError
+from engine.errors import EngineError, UsageError
 from engine.state import tasks_dir, write_atomic
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Tasks:
         from engine.containers.endpoint import connect
         from engine.environment.trust import require
         from engine.tasks import events as ev
-        from engine.tasks.journal import Journal
+        from engine.tasks.journal import append_to
         from engine.tasks.spec import TaskSpec, new_id
 
         require(environment)
@@ -67,22 +67,18 @@ class Tasks:
             raise UsageError("the prompt is empty", 'say what to do: fumehood exec "fix the failing test"')
         spec = TaskSpec(new_id(), str(environment.path), prompt, agent, branch, attempts, time.time())
         spec.save()
-        journal = Journal(spec.folder)
-        journal.append(
-            ev.TaskCreated(
-                id=spec.id,
-                environment=environment.name,
-                environment_path=str(environment.path),
-                repository=environment.repository.url,
-                prompt=prompt,
-                agent=agent,
-                branch=branch,
-                attempts=attempts,
-                network=environment.network.agent,
-            )
+        created = ev.TaskCreated(
+            id=spec.id,
+            environment=environment.name,
+            environment_path=str(environment.path),
+            repository=environment.repository.url,
+            prompt=prompt,
+            agent=agent,
+            branch=branch,
+            attempts=attempts,
+            network=environment.network.agent,
         )
-        journal.append(ev.TaskStatus(status="pending"))
-        journal.close()
+        append_to(spec.folder, created, ev.TaskStatus(status="pending"))
         _detach(spec.folder, environment, fork=fork)
         return spec.id
 
@@ -106,8 +102,10 @@ class Tasks:
 
         return recordings.save(self.folder(reference), self._environments.cwd / target.expanduser())
 
-    def follow_up(self, reference: str, prompt: str, *, attempt: int = 1, fork: bool = False) -> str:
+    def follow_up(self, reference: str, prompt: str, *, attempt: int = 0, fork: bool = False) -> str:
         """Ask the agent of a task that has ended for more, in the state it left (SPEC T5); returns the task's id.
+
+        `attempt` is the one picked, or the first, unless given.
 
         Raises:
             UsageError: the task still works, has no such attempt, or the prompt is empty.
@@ -116,9 +114,9 @@ class Tasks:
         from engine.tasks import turns
 
         state = self.get(reference)
-        return self._go_on(state, lambda folder: turns.ask(folder, state, prompt, attempt), fork=fork)
+        return self._go_on(state, lambda folder: turns.ask(folder, state, prompt, attempt or state.chosen), fork=fork)
 
-    def collect(self, reference: str, *, attempt: int = 1, fork: bool = False) -> str:
+    def collect(self, reference: str, *, attempt: int = 0, fork: bool = False) -> str:
         """Bring out the files of an attempt that was interrupted or stopped (SPEC T8); returns the task's id.
 
         Raises:
@@ -128,13 +126,13 @@ class Tasks:
         from engine.tasks import turns
 
         state = self.get(reference)
-        return self._go_on(state, lambda folder: turns.collect(folder, state, attempt), fork=fork)
+        return self._go_on(state, lambda folder: turns.collect(folder, state, attempt or state.chosen), fork=fork)
 
     def _go_on(self, state: TaskState, ask: Callable[[Path], object], *, fork: bool) -> str:
         from engine.containers.endpoint import connect
         from engine.environment.trust import require
         from engine.tasks import events as ev
-        from engine.tasks.journal import Journal
+        from engine.tasks.journal import append_to
         from engine.tasks.spec import CANCEL
 
         if state.recording:
@@ -146,9 +144,7 @@ class Tasks:
         ask(folder)
         # What ended the turn before does not end this one.
         (folder / CANCEL).unlink(missing_ok=True)
-        journal = Journal(folder)
-        journal.append(ev.TaskStatus(status="pending"))
-        journal.close()
+        append_to(folder, ev.TaskStatus(status="pending"))
         _detach(folder, environment, fork=fork)
         return state.id
 
@@ -158,27 +154,35 @@ class Tasks:
             folders = [entry for entry in tasks_dir().iterdir() if entry.is_dir()]
         except FileNotFoundError:
             return []
-        states = [state for folder in folders if (state := self._state(folder)).created_at]
+        states = [state for folder in folders if (state := self._readable(folder)).created_at]
         return sorted(states, key=lambda state: state.created_at, reverse=True)
 
     def get(self, reference: str) -> TaskState:
         """The state of the task with this id or beginning of an id.
 
         Raises:
-            UsageError: there is none, or several.
+            UsageError: there is none, or several; EngineError: its journal cannot be read.
         """
         return self._state(self.folder(reference))
 
     def _state(self, folder: Path) -> TaskState:
-        from engine.tasks.journal import read_all
-        from engine.tasks.model import fold
+        from engine.tasks.reading import state_of
         from engine.tasks.recovery import abandoned, mark_interrupted
 
-        state = fold(folder.name, read_all(folder))
+        state = state_of(folder)
         if state.created_at and abandoned(folder, state):
             mark_interrupted(folder, state)
-            state = fold(folder.name, read_all(folder))
+            state = state_of(folder)
         return state
+
+    def _readable(self, folder: Path) -> TaskState:
+        """As `_state`; a task whose files are damaged beyond that takes no other down."""
+        from engine.tasks.reading import unreadable
+
+        try:
+            return self._state(folder)
+        except EngineError as error:
+            return unreadable(folder, error)
 
     def folder(self, reference: str) -> Path:
         """The folder of the task with this id or beginning of an id."""
@@ -228,15 +232,75 @@ class Tasks:
         write_atomic(self.folder(state.id) / CANCEL, "")
         return state
 
+    def remove(self, reference: str, *, for_good: bool = False) -> str:
+        """Remove a task that has ended; returns its id. It can be brought back for an hour, unless `for_good`.
+
+        Raises:
+            UsageError: it still works; EngineError: it cannot be moved or, for good, not be removed.
+        """
+        from engine.tasks import trash
+
+        state = self.get(reference)
+        if not state.finished:
+            raise UsageError(f"task {state.id} still works", f"stop it first: fumehood cancel {state.id}")
+        trash.put(self.folder(state.id))
+        if for_good:
+            trash.empty(older=0, only=lambda task: task == state.id)
+        return state.id
+
+    def bring_back(self, task: str) -> str:
+        """Undo `remove`, given the whole id; returns it.
+
+        Raises:
+            UsageError: it is gone for good.
+        """
+        from engine.tasks import trash
+
+        trash.restore(task)
+        return task
+
+    def pick(self, reference: str, attempt: int) -> TaskState:
+        """Prefer an attempt: it is meant from now on where none is named (SPEC T6).
+
+        Raises:
+            UsageError: the task still works, or there is no such attempt.
+        """
+        from engine.tasks import events as ev
+        from engine.tasks.journal import append_to
+
+        state = self.get(reference)
+        if not state.finished:
+            raise UsageError(f"task {state.id} still works", f"pick when it has ended: fumehood logs -f {state.id}")
+        if not 1 <= attempt <= len(state.attempts):
+            raise UsageError(f"task {state.id} has no attempt {attempt}", f"it has 1 to {len(state.attempts)}")
+        append_to(self.folder(state.id), ev.AttemptPicked(run=attempt))
+        return self.get(state.id)
+
+    def branches(self, environment: Environment) -> Sequence[str]:
+        """The branches a task may work on, then the tags, as they are at the source now.
+
+        Raises:
+            RepositoryError: the source cannot be read.
+        """
+        from engine.repository.mirror import Mirror
+        from engine.repository.source import Source
+
+        mirror = Mirror(Source.of(environment))
+        mirror.update()
+        return mirror.names()
+
 
 def _detach(folder: Path, environment: Environment | None, *, fork: bool) -> None:
     """Give the task in `folder` a supervisor, in the quickest way there is."""
-    from engine.tasks import detach, starter
-    from engine.tasks.supervisor import supervise
+    from engine import detached
+    from engine.tasks import starter
+    from engine.tasks.spec import supervisors_log
 
     if starter.ask(folder):
         return
     if fork:
-        detach.fork(lambda: supervise(folder, environment))
+        from engine.tasks.supervisor import supervise
+
+        detached.fork(lambda: supervise(folder, environment), supervisors_log())
     else:
-        detach.spawn(folder)
+        detached.spawn("engine.tasks", str(folder), log=supervisors_log())

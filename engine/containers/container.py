@@ -352,12 +352,6 @@ class Boot:
         printed, _, code = bytes(out).rpartition(sign)
         return Output(int(code), printed, bytes(err))
 
-    def bash_to_file(self, path: Path, script: str, *arguments: str, timeout: float = 600.0) -> Output:
-        """As `Container.bash_to_file`."""
-        done = self.bash(script, *arguments, timeout=timeout)
-        path.write_bytes(done.out)
-        return Output(done.exit_code, b"", done.err)
-
     def put(self, path: str, data: Path | bytes, mode: int = 0o644) -> None:
         """As `Container.put`."""
         self._container.put(path, data, mode)

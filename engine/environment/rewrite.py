@@ -167,7 +167,7 @@ def _apply(text: str, change: Change) -> str | None:
         case Put():
             return _inserted(text, found, change.key, literal(change.value), newline)
         case Append() if at:
-            return with_item(text, at, literal(change.item), newline)
+            return _with_item(text, at, literal(change.item), newline)
         case Append():
             return _inserted(text, found, change.key, f"[{literal(change.item)}]", newline)
         case Drop():
@@ -201,12 +201,12 @@ def _inserted(text: str, found: list[Statement], key: KeyPath, value: str, newli
             last += 1
         if last < 0:
             return f"{line}{newline}{text}"
-        place = line_end(text, found[last].end)
+        place = _line_end(text, found[last].end)
         return f"{text[:place]}{newline}{line}{text[place:]}"
     top = [s for n, s in enumerate(found) if not any(before.header for before in found[: n + 1])]
     dotted_beside = [s for s in top if s.path[: len(table)] == table and len(s.path) > len(table)]
     if dotted_beside:
-        place = line_end(text, dotted_beside[-1].end)
+        place = _line_end(text, dotted_beside[-1].end)
         return f"{text[:place]}{newline}{'.'.join(_name(part) for part in key)} = {value}{text[place:]}"
     gap = "" if not text else newline if text.endswith("\n") else newline * 2
     return f"{text}{gap}[{'.'.join(_name(part) for part in table)}]{newline}{line}{newline}"
@@ -219,7 +219,7 @@ def _without(text: str, found: list[Statement], key: KeyPath) -> str | None:
         return None
     for statement in reversed(gone):
         begin = text.rfind("\n", 0, statement.begin) + 1
-        end = line_end(text, statement.end)
+        end = _line_end(text, statement.end)
         end += len(re.match(r"\r?\n?", text[end:])[0])  # type: ignore[index]
         if statement.header and text[:begin].endswith(("\n\n", "\n\r\n")) and text[end:].lstrip(" \t\r")[:1] in "\n":
             # The empty line before a table goes with it.
@@ -228,13 +228,13 @@ def _without(text: str, found: list[Statement], key: KeyPath) -> str | None:
     return text
 
 
-def with_item(text: str, array: Statement, item: str, newline: str) -> str:
+def _with_item(text: str, array: Statement, item: str, newline: str) -> str:
     """`text` with an item at the end of an array, written as the others are: on their line, or on one of its own."""
     last, comma = array.begin + 1, True
     for token in TOKEN.finditer(text, array.begin + 1, array.end - 1):
         if token.lastgroup not in ("space", "newline"):
             last, comma = token.end(), token.group() == ","
-    end = line_end(text, last)
+    end = _line_end(text, last)
     if last == array.begin + 1:
         return text[:last] + item + text[last:]
     if end >= array.end - 1:
@@ -256,7 +256,7 @@ def _without_item(text: str, array: Statement, number: int) -> str | None:
     at = tokens.index(item)
     begin, end = item.start(), item.end()
     follows = tokens[at + 1].end() if at + 1 < len(tokens) else 0
-    line_begin, stop = text.rfind("\n", 0, begin) + 1, line_end(text, end)
+    line_begin, stop = text.rfind("\n", 0, begin) + 1, _line_end(text, end)
     alone = line_begin > array.begin and stop < array.end and not text[line_begin:begin].strip()
     if alone and not any(end < other.start() < stop for other in items):
         return text[:line_begin] + text[stop:].removeprefix("\r").removeprefix("\n")
@@ -265,7 +265,7 @@ def _without_item(text: str, array: Statement, number: int) -> str | None:
     return text[: tokens[at - 1].start() if at else begin] + text[end:]
 
 
-def line_end(text: str, offset: int) -> int:
+def _line_end(text: str, offset: int) -> int:
     """Where the line of `offset` ends, before its line break."""
     end = text.find("\n", offset)
     end = len(text) if end < 0 else end

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from engine.environment.kinds import Key, Kind, ListOf, MapOf, Scalar, TableOf, keys
 from engine.environment.model import Environment
 
@@ -13,11 +11,6 @@ _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 def json_schema() -> dict[str, object]:
     """The schema (draft 2020-12). It accepts every valid file; rules across keys only the loader knows."""
     return {"$schema": _DRAFT, "title": "fumehood environment", **_section(Environment)}
-
-
-def schema_text() -> str:
-    """The schema as the file that is shipped."""
-    return json.dumps(json_schema(), indent=2) + "\n"
 
 
 def _section(section: type) -> dict[str, object]:

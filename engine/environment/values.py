@@ -77,21 +77,28 @@ def _within(number: float, minimum: float, maximum: float, write: Callable[[Any]
         raise BadValue(f"must be at most {write(maximum)}")
 
 
+def _amount(value: object, kind: str, pattern: str, hint: str) -> int | re.Match[str]:
+    """A plain integer as it is, or the parts of a text."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if not isinstance(value, str):
+        raise BadValue(f"must be a {kind}, not {type_name(value)}", hint)
+    match = re.fullmatch(pattern, value)
+    if not value or match is None:
+        raise BadValue(f"{shown(value)} is not a {kind}", hint)
+    return match
+
+
 def parse_duration(value: object) -> int:
     """Seconds of "1h30m", "90s", "2d" or of a plain integer.
 
     Raises:
         BadValue: it is none of these.
     """
-    hint = 'write "30m", "1h30m" or "90s"'
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if not isinstance(value, str):
-        raise BadValue(f"must be a duration, not {type_name(value)}", hint)
-    match = re.fullmatch(_DURATION, value)
-    if not value or match is None:
-        raise BadValue(f"{shown(value)} is not a duration", hint)
-    return sum(int(part[:-1]) * _SECONDS[part[-1]] for part in match.groups() if part)
+    found = _amount(value, "duration", _DURATION, 'write "30m", "1h30m" or "90s"')
+    if isinstance(found, int):
+        return found
+    return sum(int(part[:-1]) * _SECONDS[part[-1]] for part in found.groups() if part)
 
 
 def format_duration(seconds: int) -> str:
@@ -109,15 +116,8 @@ def parse_size(value: object) -> int:
     Raises:
         BadValue: it is none of these.
     """
-    hint = 'write "4g" or "512m"'
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if not isinstance(value, str):
-        raise BadValue(f"must be a size, not {type_name(value)}", hint)
-    match = re.fullmatch(_SIZE, value)
-    if match is None:
-        raise BadValue(f"{shown(value)} is not a size", hint)
-    return int(match[1]) * _BYTES[match[2].lower()]
+    found = _amount(value, "size", _SIZE, 'write "4g" or "512m"')
+    return found if isinstance(found, int) else int(found[1]) * _BYTES[found[2].lower()]
 
 
 def format_size(size: int) -> str:

@@ -25,7 +25,7 @@ from engine.tasks import events as ev
 from engine.tasks import standby
 from engine.tasks.image import context_of
 from engine.tasks.journal import Journal
-from engine.tasks.prepare import base_image, environment_key, prepared
+from engine.tasks.prepare import base_image, prepared
 from engine.tasks.recorder import Recorder
 from engine.tasks.secrets import secret_values
 from engine.tasks.spec import fresh_folder
@@ -109,7 +109,7 @@ class Care:
         committed = work.watched
         edited = self._edited(work, committed)
         self.folders = self._folders(work)
-        key = environment_key(work, self._image(work))
+        key = work.key(self._image(work), work.secrets)
         found = snapshots.of_environment(work.api, environment.id)
         decision = decide(
             found,
@@ -195,7 +195,7 @@ class Care:
             from engine.secrets.masker import Masker
 
             recorder.masker = Masker(secrets)
-        return Work(name, folder, "", environment, Source.of(environment), recorder, connect(), self._order, secrets)
+        return Work(environment, Source.of(environment), name, folder, "", recorder, connect(), self._order, secrets)
 
     # -- doing -----------------------------------------------------------------------------------------------------
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import subprocess
-import sys
-import threading
 from collections.abc import Iterable
 from pathlib import Path
 
-import engine
+from engine.detached import spawn
 from engine.state import Lock, private_dir, state_dir
 
 
@@ -37,7 +34,7 @@ class Client:
     def ensure_keeper(self) -> None:
         """Start the keeper if none runs; call it again now and then, in case it was killed."""
         if not Lock(keeper_dir() / "lock").held_elsewhere():
-            _spawn()
+            spawn("engine.keeper", log=keeper_dir() / "keeper.log")
 
     def close(self) -> None:
         """This client is no more."""
@@ -58,21 +55,3 @@ def open_environments() -> set[Path]:
         else:
             path.unlink(missing_ok=True)
     return found
-
-
-def _spawn() -> None:
-    log = os.open(
-        private_dir(keeper_dir()) / "keeper.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600
-    )
-    path = os.pathsep.join(filter(None, (str(Path(engine.__file__).parent.parent), os.environ.get("PYTHONPATH", ""))))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "engine.keeper"],
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=log,
-        start_new_session=True,
-        cwd="/",
-        env={**os.environ, "PYTHONPATH": path},
-    )
-    os.close(log)
-    threading.Thread(target=process.wait, name="reaper", daemon=True).start()

@@ -54,6 +54,19 @@ _USER = _ALWAYS | {
     "http.lowSpeedLimit": "1000",
     "http.lowSpeedTime": "60",
 }
+_HINTS = (
+    ("dubious ownership", "if you trust that repository: git config --global --add safe.directory PATH"),
+    ("could not read Username", "it needs credentials: set up a git credential helper, or use an ssh url"),
+    ("could not read Password", "it needs credentials: set up a git credential helper, or use an ssh url"),
+    ("Authentication failed", "the stored credentials were refused: renew them in git's credential helper"),
+    ("Host key verification failed", "connect once with ssh to that host and accept its key"),
+    ("Permission denied", "load the right key into the ssh agent: ssh-add"),
+    ("Could not resolve host", "check the host's name and the connection"),
+    ("mismatched algorithms", "git here is too old for that repository's object format"),
+    ("No space left on device", "free some disk space"),
+)
+# What git says of a connection that ended; why, ssh said in the line before.
+_CONNECTION = "fatal: Could not read from remote repository."
 # What of the caller's GIT_* variables still counts when a source is read: how to connect, which configuration.
 _KEPT = re.compile(r"GIT_(SSH|SSL|HTTP|PROXY|CURL|CONFIG)(_|$)")
 
@@ -77,6 +90,8 @@ def reason(err: bytes) -> str:
     text = re.sub(r"://[^/@\s]+@", "://", err.decode(errors="replace"))
     lines = ["".join(c for c in line if c.isprintable()).strip() for line in text.splitlines()]
     lines = [line for line in lines if line]
+    if _CONNECTION in lines[1:]:
+        return lines[lines.index(_CONNECTION) - 1][:500]
     for prefix in ("fatal: ", "error: "):
         found = [line.removeprefix(prefix) for line in lines if line.startswith(prefix)]
         if found:
@@ -84,10 +99,23 @@ def reason(err: bytes) -> str:
     return lines[-1][:500] if lines else "git gave no reason"
 
 
+def hint(err: bytes) -> str:
+    """What to do about what git wrote to stderr, where that is known; else empty."""
+    text = err.decode(errors="replace")
+    return next((hint for sign, hint in _HINTS if sign in text), "")
+
+
+def search_path() -> str:
+    """`PATH` without folders named relative to the current one: an agent's files may lie there (SECURITY-CASES S10)."""
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    return os.pathsep.join(folder for folder in folders if folder.startswith("/"))
+
+
 def environment(*, user: bool) -> dict[str, str]:
     """The variables a git process runs with; see the module's text for the two surroundings."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("GIT_") or (user and _KEPT.match(k))}
     kept |= {
+        "PATH": search_path(),
         "LC_ALL": "C",
         "LANGUAGE": "C",
         "GIT_TERMINAL_PROMPT": "0",

@@ -25,17 +25,6 @@ HEAD = "refs/fumehood/head"
 _REFSPECS = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
 _SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _NOT_A_NAME = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/$|^/|\.$|\.lock(/|$)|(^|/)\.")
-_HINTS = (
-    ("dubious ownership", "if you trust that repository: git config --global --add safe.directory PATH"),
-    ("could not read Username", "it needs credentials: set up a git credential helper, or use an ssh url"),
-    ("could not read Password", "it needs credentials: set up a git credential helper, or use an ssh url"),
-    ("Authentication failed", "the stored credentials were refused: renew them in git's credential helper"),
-    ("Host key verification failed", "connect once with ssh to that host and accept its key"),
-    ("Permission denied", "load the right key into the ssh agent: ssh-add"),
-    ("Could not resolve host", "check the host's name and the connection"),
-    ("mismatched algorithms", "git here is too old for that repository's object format"),
-    ("No space left on device", "free some disk space"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +147,8 @@ class Mirror:
         return _Head(branch, bool(shas), _object_format(shas[0]) if shas else "sha1")
 
     def _unreadable(self, done: hostgit.Finished) -> RepositoryError:
-        text = done.err.decode(errors="replace")
-        hint = next((hint for sign, hint in _HINTS if sign in text), "")
-        return RepositoryError(f"cannot read the repository {self.source.url}: {done.reason}", hint)
+        message = f"cannot read the repository {self.source.url}: {done.reason}"
+        return RepositoryError(message, hostgit.hint(done.err))
 
     def _empty(self) -> RepositoryError:
         return RepositoryError(

@@ -18,7 +18,7 @@ from engine.errors import RepositoryError
 from engine.repository import hostgit
 from engine.repository.into import LEFTOVERS, script
 from engine.repository.mirror import Mirror, create_bare
-from engine.repository.shell import Shell
+from engine.repository.shell import FileShell
 from engine.state import locked, private_dir, state_dir, write_atomic
 
 _NOTHING_CHANGED, _REFUSED = 40, 41
@@ -46,7 +46,7 @@ class Result:
 
 
 def collect(
-    shell: Shell, target: Path, *, workspace: str, base: str, message: str, timeout: float = 600.0
+    shell: FileShell, target: Path, *, workspace: str, base: str, message: str, timeout: float = 600.0
 ) -> list[str] | None:
     """Write the result in `workspace` as a bundle to `target`; None when nothing changed since `base`.
 
@@ -178,6 +178,18 @@ class Results:
 
     def _git(self, *arguments: str) -> str:
         return hostgit.out(*arguments, git_dir=self.git_dir, failure="cannot keep the result").decode().strip()
+
+
+def forget(task: str) -> None:
+    """Take the names of a task's results away; git's own clearing up may then remove the objects."""
+    for git_dir in (state_dir() / "results").glob("*.git"):
+        with locked(state_dir() / "locks" / f"results-{git_dir.stem}.lock"):
+            listed = hostgit.out(
+                "for-each-ref", "--format=delete %(refname)", f"refs/tasks/{task}/", git_dir=git_dir,
+                failure="cannot list results",
+            )  # fmt: skip
+            if listed:
+                hostgit.out("update-ref", "--stdin", git_dir=git_dir, stdin=listed, failure="cannot forget results")
 
 
 def _read_header(start: bytes) -> tuple[dict[str, str], int]:

@@ -23,10 +23,14 @@ class Shell(Protocol):
         """Run `script` with `arguments` as $1, $2, …; `timeout` in seconds."""
         ...
 
-    def bash_to_file(self, path: Path, script: str, *arguments: str, timeout: float = 600.0) -> Output:
-        """As `bash`, with stdout written to `path` on the host; `Output.out` is empty."""
-        ...
-
     def put(self, path: str, data: Path | bytes, mode: int = 0o644) -> None:
         """Write a file at `path` in the container, from bytes or from a file of the host."""
+        ...
+
+
+class FileShell(Protocol):
+    """A running container whose scripts write more than is held in memory."""
+
+    def bash_to_file(self, path: Path, script: str, *arguments: str, timeout: float = 600.0) -> Output:
+        """As `Shell.bash`, with stdout written to `path` on the host; `Output.out` is empty."""
         ...

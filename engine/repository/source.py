@@ -23,7 +23,7 @@ _FORMS = "use https://HOST/PATH, ssh://USER@HOST/PATH, USER@HOST:PATH or the pat
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A git repository that fumehood reads from and never writes to.
+    """A git repository: where a task's code comes from, or where its result is pushed to.
 
     Attributes:
         url: what git is given: a URL, or the absolute path of a local repository's top folder.
@@ -53,8 +53,11 @@ class Source:
         return cls.from_url(environment.repository.url, environment.directory)
 
     @classmethod
-    def from_url(cls, url: str, base: Path) -> Source:
+    def from_url(cls, url: str, base: Path, *, may_be_empty: bool = False) -> Source:
         """Check `url`; a relative path is taken from `base` (SECURITY-CASES B06).
+
+        Args:
+            may_be_empty: a local repository needs no commit, because it is to be given some.
 
         Raises:
             RepositoryError: not a form that is allowed, credentials inside, not a repository, or without a commit.
@@ -68,18 +71,18 @@ class Source:
         if re.match(r"[A-Za-z0-9+.-]+::", url):
             raise RepositoryError(f"repository url {url!r} names a git transport program, which is not allowed", _FORMS)
         if "://" in url:
-            return _from_scheme(url, base)
+            return _from_scheme(url, may_be_empty)
         remote = _SCP.fullmatch(url)
         if remote and not os.path.lexists(base / url):
             _refuse_options(url, remote["user"] or "", remote["host"], remote["path"])
             return cls(url, "remote", _name(remote["path"]))
         try:
-            return _local(base / Path(url).expanduser())
+            return _local(base / Path(url).expanduser(), may_be_empty)
         except (OSError, RuntimeError) as error:
             raise RepositoryError(f"repository url {url[:200]!r} cannot be read: {error}", _FORMS) from None
 
 
-def _from_scheme(url: str, base: Path) -> Source:
+def _from_scheme(url: str, may_be_empty: bool) -> Source:
     try:
         parts = urlsplit(url)
         host, password = parts.hostname or "", parts.password
@@ -89,7 +92,7 @@ def _from_scheme(url: str, base: Path) -> Source:
     if parts.scheme == "file":
         if host not in ("", "localhost"):
             raise RepositoryError(f"repository url {url!r} names a host for a local file", _FORMS)
-        return _local(Path(unquote(parts.path)))
+        return _local(Path(unquote(parts.path)), may_be_empty)
     if parts.scheme not in ("https", "ssh") and not (parts.scheme == "http" and host in _LOOPBACK):
         hint = "use https, so that nobody on the way can change the code" if parts.scheme == "http" else _FORMS
         raise RepositoryError(f"repository url scheme {parts.scheme!r} is not allowed", hint)
@@ -116,7 +119,7 @@ def _name(path: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", last).strip("-.")[:100] or "repository"
 
 
-def _local(path: Path) -> Source:
+def _local(path: Path, may_be_empty: bool) -> Source:
     path = Path(os.path.realpath(path))
     if not path.is_dir() or "\n" in str(path):
         raise RepositoryError(f"{path} is not a folder", "a repository url is relative to its environment file")
@@ -137,6 +140,7 @@ def _local(path: Path) -> Source:
     subdirectory = "" if bare else lines[3].strip("/")
     for _ in Path(subdirectory).parts:
         top = top.parent
-    if answer.exit_code and not hostgit.run("for-each-ref", "--count=1", cwd=top, user=True).out:
+    empty = answer.exit_code and not hostgit.run("for-each-ref", "--count=1", cwd=top, user=True).out
+    if empty and not may_be_empty:
         raise RepositoryError(f"{top} has no commit yet", "make the first one: git add . && git commit")
     return Source(str(top), "local", _name(str(top)), subdirectory)

@@ -137,18 +137,6 @@ class _SqueezedView(_PlainView):
         return squeeze(data[:end])
 
 
-def find_leaks(tar: Iterable[bytes], values: Mapping[str, Secret]) -> list[Leak]:
-    """Look for every form of `values` in a tar that comes in pieces.
-
-    Raises:
-        EngineError: it is no tar, or was cut short; nothing is then known of what it would have held.
-    """
-    scan = LeakScan(values)
-    for piece in tar:
-        scan.feed(piece)
-    return scan.leaks()
-
-
 def scan_changes(
     container: Container,
     values: Mapping[str, Secret],

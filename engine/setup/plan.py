@@ -74,11 +74,6 @@ class Plan:
     notices: tuple[str, ...] = ()
 
     @property
-    def managers(self) -> tuple[str, ...]:
-        """The managers that are used, each once."""
-        return tuple(dict.fromkeys(step.manager for step in self.steps))
-
-    @property
     def watch(self) -> tuple[str, ...]:
         """Patterns of the files the plan follows, which make its installation out of date when they change (SPEC C5).
 

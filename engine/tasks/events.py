@@ -286,6 +286,25 @@ class DiffReady(Event, frozen=True, kw_only=True, tag="diff"):
     commits: list[tuple[str, str]] = []
 
 
+class AttemptPicked(Event, frozen=True, kw_only=True, tag="attempt.picked"):
+    """The user preferred the attempt `run`: it is the one meant where none is named (SPEC T6)."""
+
+
+class Published(Event, frozen=True, kw_only=True, tag="published"):
+    """The result of this attempt is a branch of `remote`; with `url`, there is a pull request of it (SPEC T10).
+
+    `body_digest` tells whether the body of the request still is what was sent last.
+    """
+
+    remote: str
+    branch: str
+    sha: str
+    url: str = ""
+    number: int = 0
+    forge: str = ""
+    body_digest: str = ""
+
+
 class Kept(Event, frozen=True, kw_only=True, tag="keeper"):
     """What the keeper did for an environment; `job` names the folder of a refresh or rebuild (SPEC C5)."""
 
@@ -327,5 +346,7 @@ AnyEvent = (
     | Error
     | RunFinished
     | DiffReady
+    | AttemptPicked
+    | Published
     | Kept
 )

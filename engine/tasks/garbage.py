@@ -21,7 +21,7 @@ from engine.durations import words
 from engine.errors import ContainerError, EngineError, UsageError
 from engine.state import Lock, state_dir, tasks_dir, write_atomic
 from engine.tasks import image as own_image
-from engine.tasks import kept, recovery, standby
+from engine.tasks import kept, recovery, standby, trash
 from engine.tasks.spec import LOCK
 
 if TYPE_CHECKING:
@@ -105,13 +105,19 @@ def collect_if_due() -> Report | None:
 
 
 def after_task() -> None:
-    """What a supervisor does when its task has ended; what comes of it goes to the log of supervisors."""
+    """What a supervisor does when its task has ended: it collects, or only gives up containers kept for too long.
+
+    What comes of it goes to the log of supervisors.
+    """
+    from engine.containers.endpoint import connect
 
     def say(text: str) -> None:
         print(f"{time.strftime('%F %T')} collecting: {text}", file=sys.stderr, flush=True)
 
     try:
         report = collect_if_due()
+        if report is None:
+            kept.give_up_old(connect())
     except EngineError as error:
         say(error.message)
         return
@@ -129,6 +135,8 @@ def collect(
 ) -> Report:
     """Remove what nothing needs: containers of work that has ended, then images (see `engine.cache.gc.plan`).
 
+    Tasks that were removed long enough ago go for good, too.
+
     Args:
         max_age: seconds after which a snapshot goes even if a start could use it.
         dry_run: only say what would go.
@@ -139,6 +147,8 @@ def collect(
     """
     now = time.time()
     notes: list[str] = []
+    if not dry_run:
+        trash.empty()
     removed = list(_containers(api, dry_run, notes))
     items = _items(api, now, ttls or {})
     left = sum(item.size_bytes for item in items)
@@ -242,6 +252,8 @@ def _containers(api: Api, dry_run: bool, notes: list[str]) -> Iterator[Removed]:
                 reason = "kept for a follow-up for too long"
             elif task and (tasks_dir() / task).is_dir():
                 reason = _why_ended(task, record, notes)
+            elif trash.holds(task):
+                continue
             else:
                 reason = "nobody is at the bench any more" if alone else ""
             if not reason:

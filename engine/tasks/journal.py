@@ -7,11 +7,12 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO, get_args
 
 import msgspec
 
 from engine.errors import EngineError
-from engine.tasks.events import AnyEvent, CommandOutput, Event
+from engine.tasks.events import AnyEvent, CommandOutput, Event, Notice
 
 JOURNAL = "journal.jsonl"
 OUTPUT = "output"
@@ -23,6 +24,13 @@ _decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 
 class _Numbered(msgspec.Struct):
     seq: int
+
+
+class _Typed(msgspec.Struct):
+    type: str
+
+
+_KNOWN = frozenset(kind.__struct_config__.tag for kind in get_args(AnyEvent))
 
 
 class Journal:
@@ -60,6 +68,20 @@ class Journal:
         os.close(self._descriptor)
 
 
+def append_to(folder: Path, *events: Event) -> None:
+    """Append these to the journal in `folder`, which nobody else writes now.
+
+    Raises:
+        EngineError: the folder cannot be written.
+    """
+    journal = Journal(folder)
+    try:
+        for event in events:
+            journal.append(event)
+    finally:
+        journal.close()
+
+
 def _mend(descriptor: int) -> int:
     """Cut a torn last line off and return the number of the last event."""
     size = os.fstat(descriptor).st_size
@@ -74,7 +96,11 @@ def _mend(descriptor: int) -> int:
     if torn:
         os.ftruncate(descriptor, size - len(torn))
     last = complete.rpartition(b"\n")[2]
-    return msgspec.json.decode(last, type=_Numbered).seq if last else 0
+    try:
+        return msgspec.json.decode(last, type=_Numbered).seq if last else 0
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        # Numbers only have to grow: a journal has no more events than bytes.
+        return size
 
 
 def read(folder: Path, offset: int = 0) -> tuple[list[AnyEvent], int]:
@@ -82,10 +108,14 @@ def read(folder: Path, offset: int = 0) -> tuple[list[AnyEvent], int]:
 
     Returns:
         The events, and the offset to go on from: equal to the given one when there is nothing new.
-        Lines of a kind this version does not know are passed over.
+        Lines of a kind this version does not know are passed over; a damaged one is a notice that says where it is.
+
+    Raises:
+        EngineError: there is something that cannot be read.
     """
+    path = folder / JOURNAL
     try:
-        with (folder / JOURNAL).open("rb") as file:
+        with path.open("rb") as file:
             if file.seek(0, os.SEEK_END) < offset:
                 # It was begun anew; only the keeper's is.
                 offset = 0
@@ -95,14 +125,41 @@ def read(folder: Path, offset: int = 0) -> tuple[list[AnyEvent], int]:
                 data += more
     except FileNotFoundError:
         return [], offset
+    except OSError as error:
+        hint = f"move {folder} away to be rid of it; other tasks do not depend on it"
+        raise EngineError(f"{path} cannot be read: {error.strerror}", hint) from error
     end = data.rfind(b"\n") + 1
-    events = []
-    for line in data[:end].splitlines():
+    events: list[AnyEvent] = []
+    start = 0
+    for line in data[:end].split(b"\n")[:-1]:
         try:
             events.append(_decoder.decode(line))
-        except msgspec.MsgspecError:
-            continue
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            if not _is_later(line):
+                events.append(_damaged(path, offset + start, events[-1] if events else None))
+        start += len(line) + 1
     return events, offset + end
+
+
+def _is_later(line: bytes) -> bool:
+    """Whether a line is an event of a kind that only a later version knows."""
+    try:
+        return msgspec.json.decode(line, type=_Typed).type not in _KNOWN
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return False
+
+
+def _damaged(path: Path, offset: int, before: Event | None) -> Notice:
+    with path.open("rb") as file:
+        number = sum(chunk.count(b"\n") for chunk in _chunks(file, offset)) + 1
+    text = f"line {number} of {path} is damaged and left out"
+    return Notice(level="warning", text=text, seq=before.seq if before else 0, ts=before.ts if before else 0.0)
+
+
+def _chunks(file: IO[bytes], size: int) -> Iterator[bytes]:
+    while size > 0 and (chunk := file.read(min(size, _READ_SIZE))):
+        size -= len(chunk)
+        yield chunk
 
 
 def read_all(folder: Path) -> Iterator[AnyEvent]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 
 from engine.tasks import events as ev
+from engine.tasks.checks import is_test
 
 FINISHED: frozenset[str] = frozenset({"ready", "applied", "error", "cancelled", "interrupted"})
 
@@ -32,8 +33,20 @@ class DiffSize:
 
 
 @dataclass(slots=True)
+class CheckRun:
+    """A command of an agent that runs tests; `exit_code` is None while it runs, and when nobody saw it end."""
+
+    command: str
+    exit_code: int | None = None
+
+
+@dataclass(slots=True)
 class AttemptState:
-    """One attempt: its container's run of the agent and what came of it; `results` by turn, `result_sha` the last."""
+    """One attempt: its container's run of the agent and what came of it; `results` by turn, `result_sha` the last.
+
+    `seconds` and `tokens` are those of all its turns, `tests` the agent's test runs by the id of the command.
+    `collected_at`: when the last result was taken out, Unix seconds.
+    """
 
     number: int
     status: str = "pending"
@@ -44,10 +57,29 @@ class AttemptState:
     commands: int = 0
     diff: DiffSize = field(default_factory=DiffSize)
     result_sha: str = ""
+    collected_at: float = 0.0
     commits: list[tuple[str, str]] = field(default_factory=list)
     turns: int = 0
     results: dict[int, str] = field(default_factory=dict)
     network_lost: bool = False
+    seconds: float = 0.0
+    tokens: int = 0
+    tokens_before: int = 0
+    tests: dict[str, CheckRun] = field(default_factory=dict)
+
+    @property
+    def last_tests(self) -> list[CheckRun]:
+        """Each test command once, as it ended last, in the order of those last runs."""
+        last = {test.command: number for number, test in enumerate(self.tests.values())}
+        return [test for number, test in enumerate(self.tests.values()) if last[test.command] == number]
+
+    def use(self, usage: ev.Usage) -> None:
+        """Count tokens; totals that an agent tells later are not added to the steps it told before."""
+        told = usage.input + usage.output
+        if usage.scope == "step":
+            self.tokens += told
+        else:
+            self.tokens = max(self.tokens, told + (self.tokens_before if usage.scope == "run" else 0))
 
 
 @dataclass(slots=True)
@@ -79,13 +111,17 @@ _RUN_STATUS = {"completed": "completed", "failed": "failed", "stopped": "cancell
 
 @dataclass(slots=True)
 class TaskState:
-    """The state of one task; `apply` moves it on by one event."""
+    """The state of one task; `apply` moves it on by one event.
+
+    `asked_branch` is the branch, tag or sha that was asked for; `branch` is the one that turned out to be meant.
+    """
 
     id: str
     environment: str = ""
     environment_path: str = ""
     repository: str = ""
     branch: str = ""
+    asked_branch: str = ""
     base_sha: str = ""
     workdir: str = ""
     prompt: str = ""
@@ -104,8 +140,15 @@ class TaskState:
     network_allowed: int = 0
     network_denied: int = 0
     usage: ev.Usage | None = None
+    published: list[ev.Published] = field(default_factory=list)
     error: Failure | None = None
     last_seq: int = 0
+    picked: int = 0
+
+    @property
+    def chosen(self) -> int:
+        """The number of the attempt that is meant where none is named: the one picked, else the first."""
+        return self.picked or 1
 
     @property
     def network_lost(self) -> bool:
@@ -134,9 +177,10 @@ class TaskState:
         self.updated_at = event.ts
         match event:
             case ev.TaskCreated():
-                self.id, self.environment, self.prompt = event.id, event.environment, event.prompt
+                self.environment, self.prompt = event.environment, event.prompt
                 self.environment_path, self.repository = event.environment_path, event.repository
                 self.agent, self.branch, self.created_at = event.agent, event.branch, event.ts
+                self.asked_branch = event.branch
                 self.network_mode, self.recording = event.network, event.recording
                 self.attempt(event.attempts)
             case ev.TaskBase():
@@ -155,6 +199,12 @@ class TaskState:
                 self.network_denied += event.decision == "denied"
             case ev.Usage():
                 self.usage = event
+                self.attempt(event.run).use(event)
+            case ev.AttemptPicked():
+                self.picked = event.run
+            case ev.Published():
+                others = [p for p in self.published if (p.remote, p.branch) != (event.remote, event.branch)]
+                self.published = [*others, event]
             case ev.Error():
                 self.error = Failure(self.phase, event.text, None, "", event.hint)
             case _:
@@ -192,13 +242,19 @@ class TaskState:
         match event:
             case ev.RunStarted():
                 attempt.status, attempt.session, attempt.turns = "in_progress", event.session, event.turn
+                attempt.tokens_before = attempt.tokens
                 if len(self.turns) < event.turn:
                     self.turns.append(TurnState(event.turn, event.prompt, event.run))
             case ev.NetworkLost() | ev.NetworkRestored():
                 attempt.network_lost = isinstance(event, ev.NetworkLost)
             case ev.CommandStarted(phase="agent"):
                 attempt.commands += 1
+                if is_test(event.command):
+                    attempt.tests[event.id] = CheckRun(event.command)
+            case ev.CommandFinished() if event.id in attempt.tests:
+                attempt.tests[event.id].exit_code = event.exit_code
             case ev.RunFinished():
+                attempt.seconds += event.seconds
                 attempt.status, attempt.answer = _RUN_STATUS[event.status], event.answer
                 attempt.reason, attempt.exit_code = event.reason, event.exit_code
                 attempt.session = event.session or attempt.session
@@ -207,7 +263,7 @@ class TaskState:
             case ev.DiffReady():
                 attempt.diff = DiffSize(event.files_changed, event.lines_added, event.lines_removed)
                 attempt.result_sha, attempt.commits = event.result_sha, event.commits
-                attempt.results[attempt.turns] = event.result_sha
+                attempt.results[attempt.turns], attempt.collected_at = event.result_sha, event.ts
                 if turn := self._turn(event.run):
                     turn.result_sha, turn.diff = event.result_sha, attempt.diff
             case _:
@@ -262,7 +318,8 @@ def status_json(state: TaskState, *, answers: bool = True) -> dict[str, object]:
             }
             for phase in state.phases
         ],
-        "attempts": [_attempt_json(a, answers) for a in state.attempts],
+        "attempts": [attempt_json(a, answers=answers) for a in state.attempts],
+        "picked": state.picked or None,
         "turns": [_turn_json(turn, answers) for turn in state.turns],
         "network": {
             "mode": state.network_mode,
@@ -271,6 +328,18 @@ def status_json(state: TaskState, *, answers: bool = True) -> dict[str, object]:
             "allowed": state.network_allowed,
             "denied": state.network_denied,
         },
+        "published": [
+            {
+                "attempt": event.run,
+                "remote": event.remote,
+                "branch": event.branch,
+                "sha": event.sha,
+                "url": event.url,
+                "number": event.number,
+                "forge": event.forge,
+            }
+            for event in state.published
+        ],
         "error": None
         if state.error is None
         else {
@@ -295,7 +364,8 @@ def _turn_json(turn: TurnState, answers: bool) -> dict[str, object]:
     }
 
 
-def _attempt_json(attempt: AttemptState, answers: bool) -> dict[str, object]:
+def attempt_json(attempt: AttemptState, *, answers: bool = True) -> dict[str, object]:
+    """An attempt as in `status --json`: plain data, stable names."""
     answer = {"answer": attempt.answer} if answers else {}
     return {
         "number": attempt.number,
@@ -309,4 +379,7 @@ def _attempt_json(attempt: AttemptState, answers: bool) -> dict[str, object]:
             "lines_removed": attempt.diff.lines_removed,
         },
         "commits": [{"sha": sha, "subject": subject} for sha, subject in attempt.commits],
+        "seconds": round(attempt.seconds, 3),
+        "tokens": attempt.tokens,
+        "tests": [asdict(test) for test in attempt.last_tests],
     }

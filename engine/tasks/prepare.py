@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from engine.cache import snapshots
 from engine.cache.decision import Explanation, Maintained, Snapshot
-from engine.cache.key import Key, cache_key
+from engine.cache.key import Key
 from engine.containers import images
 from engine.containers.container import Container, Mount, create
 from engine.durations import words
@@ -65,17 +65,6 @@ def base_image(work: Work) -> str:
     return images.pull(work.api, name, work.note, work.stop.check)
 
 
-def environment_key(work: Work, image_id: str) -> Key:
-    """The cache key of the task's environment."""
-    return cache_key(
-        work.environment,
-        image_id=image_id,
-        repository=work.source.identity,
-        secrets=work.secrets,
-        automatic=work.effective.plan_text,
-    )
-
-
 @contextmanager
 def prepared(work: Work, *, to_start: bool = True) -> Iterator[Base]:
     """The snapshot of the environment, found or made (SPEC C1–C3), and not removed by anybody within the block.
@@ -89,7 +78,7 @@ def prepared(work: Work, *, to_start: bool = True) -> Iterator[Base]:
         PhaseFailed: clone or setup failed; nothing is cached (SPEC T3).
     """
     image_id = base_image(work)
-    key = environment_key(work, image_id)
+    key = work.key(image_id, work.secrets)
     lock, waiting = snapshots.lock_path(work.environment.id), _Waiting(work)
     with locked(lock, waiting, shared=True):
         decision = snapshots.explain(work.api, work.environment, key, work.watched)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from engine.errors import ContainerError, DockerUnavailable
 from engine.state import Lock, remove_socket_dirs, tasks_dir
 from engine.tasks import events as ev
-from engine.tasks.journal import Journal, read_all
+from engine.tasks.journal import append_to, read_all
 from engine.tasks.model import TaskState, fold
 from engine.tasks.spec import LOCK
 from engine.tasks.unfinished import endings
@@ -47,11 +47,8 @@ def mark_interrupted(folder: Path, state: TaskState) -> None:
     try:
         where = f" in {state.phase}" if state.phase else ""
         reason = f"interrupted{where}: its supervisor ended{_settled(folder, state)}"
-        journal = Journal(folder)
-        for event in endings(read_all(folder), command="lost", run="failed", reason="its supervisor ended"):
-            journal.append(event)
-        journal.append(ev.TaskStatus(status="interrupted", reason=reason))
-        journal.close()
+        owed = endings(read_all(folder), command="lost", run="failed", reason="its supervisor ended")
+        append_to(folder, *owed, ev.TaskStatus(status="interrupted", reason=reason))
     finally:
         lock.release()
 

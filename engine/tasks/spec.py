@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from engine.errors import EngineError
-from engine.state import private_dir, tasks_dir, write_atomic
+from engine.state import private_dir, state_dir, tasks_dir, write_atomic
 
 SPEC = "task.toml"
 LOCK = "lock"
@@ -49,6 +49,11 @@ def new_id() -> str:
         EngineError: the state folder cannot be written.
     """
     return fresh_folder(tasks_dir()).name
+
+
+def supervisors_log() -> Path:
+    """What supervisors say that cannot even start their task; a started one writes into the task's folder."""
+    return state_dir() / "supervisors.log"
 
 
 def fresh_folder(parent: Path) -> Path:

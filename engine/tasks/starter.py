@@ -17,8 +17,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import engine
+from engine.detached import fork
 from engine.state import socket_dir, state_dir
-from engine.tasks import detach
+from engine.tasks.spec import supervisors_log
 
 _SECONDS = 2.0
 _LARGEST = 4 << 20
@@ -132,7 +133,7 @@ def _start(request: dict[str, object], connection: socket.socket, mine: tuple[in
         os.environ.update(environment)
         supervise(folder)
 
-    detach.fork(supervise)
+    fork(supervise, supervisors_log())
     connection.sendall(b"started")
 
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import threading
+import sys
+import time
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.crash import no_core_files
-from engine.errors import Cancelled, ContainerError, DockerUnavailable, EngineError, Lost, PhaseFailed
+from engine.errors import Cancelled, ContainerError, EngineError, Lost, PhaseFailed
 from engine.state import Lock
 from engine.tasks import events as ev
-from engine.tasks import turns
+from engine.tasks import queue, turns
 from engine.tasks.journal import Journal
 from engine.tasks.recorder import Recorder
 from engine.tasks.spec import LOCK, PLAYBACK, TaskSpec, load
@@ -53,7 +54,6 @@ def supervise(folder: Path, environment: Environment | None = None) -> None:
     stop = Stop(folder, tick=recorder.flush, force=partial(_settle, folder))
     try:
         turn, base_sha = _turn_now(folder, spec)
-        recorder.emit(ev.TaskStatus(status="in_progress"))
         status, reason = _run(spec, turn, base_sha, environment, recorder, stop)
     except Exception as error:
         told = traceback.format_exc()
@@ -65,13 +65,22 @@ def supervise(folder: Path, environment: Environment | None = None) -> None:
     recorder.emit(ev.TaskStatus(status=status, reason=reason))
     journal.close()
     lock.release()
+    _clear_up(engine_away=status == "interrupted")
+
+
+def _clear_up(*, engine_away: bool) -> None:
+    """See to what this task and others left behind; the task itself has ended, whatever becomes of this."""
     from engine.tasks import garbage, recovery
 
-    if status == "interrupted":
-        recovery.wait_for_engine()
-    else:
-        recovery.reconcile()
-    garbage.after_task()
+    try:
+        if engine_away:
+            recovery.wait_for_engine()
+        else:
+            recovery.reconcile()
+        garbage.after_task()
+    except Exception as error:
+        # Not its text: nobody masks it here.
+        print(f"{time.strftime('%F %T')} clearing up failed: {type(error).__name__}", file=sys.stderr, flush=True)
 
 
 def _turn_now(folder: Path, spec: TaskSpec) -> tuple[Turn, str]:
@@ -93,8 +102,10 @@ def _run(
 
     clean_up: list[Callable[[], object]] = []
     try:
-        work = _work_of(spec, turn, base_sha, environment, recorder, stop)
-        completed, reason = _run_turn(work, spec, turn, clean_up)
+        with _place(spec, turn, recorder, stop):
+            recorder.emit(ev.TaskStatus(status="in_progress"))
+            work = _work_of(spec, turn, base_sha, environment, recorder, stop)
+            completed, reason = _run_turn(work, spec, turn, clean_up)
         return ("ready", "") if completed else ("error", reason)
     except Cancelled:
         return stop.status, stop.reason
@@ -112,7 +123,22 @@ def _run(
         for step in clean_up:
             step()
         _settle(spec.folder)
-        _give_up_old_containers()
+
+
+def _place(spec: TaskSpec, turn: Turn, recorder: Recorder, stop: Stop) -> AbstractContextManager[None]:
+    """Room for the attempts of a turn among all that work on this machine; what it waits for is told as it changes."""
+    told: list[int] = []
+
+    def waiting(before: int, most: int) -> None:
+        stop.check()
+        if told[-1:] != [before]:
+            told.append(before)
+            first = f"{before} before it, " if before else ""
+            text = f"waiting for a place: {first}at most {most} at once ({queue.VARIABLE})"
+            recorder.emit(ev.Notice(level="info", text=text))
+
+    asked_at = time.time() if turn.attempt else spec.created_at
+    return queue.places(spec.id, 1 if turn.attempt else spec.attempts, asked_at, waiting)
 
 
 def _work_of(
@@ -139,7 +165,7 @@ def _work_of(
 
         recorder.masker = Masker(hidden)
     branch = base_sha if turn.attempt and base_sha else spec.branch
-    return Work(spec.id, spec.folder, branch, environment, source, recorder, connect(), stop, secrets, agent=spec.agent)
+    return Work(environment, source, spec.id, spec.folder, branch, recorder, connect(), stop, secrets, agent=spec.agent)
 
 
 def _run_turn(work: Work, spec: TaskSpec, turn: Turn, clean_up: list[Callable[[], object]]) -> tuple[bool, str]:
@@ -156,17 +182,18 @@ def _run_turn(work: Work, spec: TaskSpec, turn: Turn, clean_up: list[Callable[[]
 
     def one(run: int) -> None:
         try:
+            work.stop.check()
             outcomes.append(attempt(work, spec, turn, base, containers[run], run))
         except Exception as error:
             outcomes.append(error)
 
-    first_run, *others = containers
-    threads = [threading.Thread(target=one, args=(run,)) for run in others]
-    for thread in threads:
-        thread.start()
-    one(first_run)
-    for thread in threads:
-        thread.join()
+    if len(containers) == 1:
+        one(*containers)
+    else:
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(work.environment.agent.at_once) as pool:
+            list(pool.map(one, containers))
     ended = [outcome for outcome in outcomes if isinstance(outcome, Ended)]
     if any(outcome.status == "completed" for outcome in ended):
         return True, ""
@@ -208,11 +235,3 @@ def _settle(folder: Path) -> list[int]:
     with suppress(ContainerError):
         return settle(connect(), folder)
     return []
-
-
-def _give_up_old_containers() -> None:
-    from engine.containers.endpoint import connect
-    from engine.tasks.kept import give_up_old
-
-    with suppress(DockerUnavailable):
-        give_up_old(connect())

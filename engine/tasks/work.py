@@ -13,29 +13,16 @@ from engine.cache.snapshots import owner
 from engine.containers.api import Api
 from engine.containers.container import Limits, Mount, Spec, name_for
 from engine.tasks import events as ev
+from engine.tasks.inputs import Checkout, Inputs, fetched
 from engine.tasks.recorder import Recorder
 from engine.tasks.stop import Order
 
 if TYPE_CHECKING:
-    from engine.environment.model import Environment
-    from engine.repository.mirror import Mirror, Resolved
-    from engine.repository.source import Source
     from engine.secrets.secret import Secret
-    from engine.setup.effective import Effective
-    from engine.setup.tree import Tree
-
-
-@dataclass(frozen=True, slots=True)
-class Checkout:
-    """The repository worked on: its mirror, the commit to work on and the commit snapshots are made from."""
-
-    mirror: Mirror
-    target: Resolved
-    default: Resolved
 
 
 @dataclass(slots=True)
-class Work:
+class Work(Inputs):
     """Phases run in containers of one environment, and recorded in one folder: a task, or a refresh of its snapshot.
 
     `branch` is the branch, tag or sha to work on, empty for the default branch; `agent` who works, empty for the
@@ -45,16 +32,12 @@ class Work:
     id: str
     folder: Path
     branch: str
-    environment: Environment
-    source: Source
     recorder: Recorder
     api: Api
     stop: Order
     secrets: Mapping[str, Secret]
     agent: str = ""
     _fetched: Future[Checkout] | None = None
-    _effective: Effective | None = None
-    _watched: Mapping[str, str] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _placeholders: dict[str, str] = field(default_factory=dict)
 
@@ -74,7 +57,7 @@ class Work:
         with self._lock:
             if self._fetched is None:
                 pool = ThreadPoolExecutor(1, thread_name_prefix="repository")
-                self._fetched = pool.submit(self._fetch)
+                self._fetched = pool.submit(fetched, self.environment, self.source, self.branch, self.stop.check)
                 pool.shutdown(wait=False)
 
     @property
@@ -87,47 +70,6 @@ class Work:
         self.fetch()
         assert self._fetched is not None
         return self._fetched.result()
-
-    def _fetch(self) -> Checkout:
-        from engine.repository.mirror import Mirror
-
-        mirror = Mirror(self.source)
-        mirror.update(while_waiting=self.stop.check)
-        default_branch = self.environment.repository.default_branch
-        default = mirror.resolve(None, default_branch)
-        target = mirror.resolve(self.branch, default_branch) if self.branch else default
-        return Checkout(mirror, target, default)
-
-    @property
-    def effective(self) -> Effective:
-        """The scripts of the environment with those of automatic setup, which goes by the default branch.
-
-        Raises:
-            RepositoryError: automatic setup is wanted and the repository cannot be read.
-        """
-        if self._effective is None:
-            from engine.setup.effective import effective
-
-            self._effective = effective(self.environment, self._tree, self.source.subdirectory)
-        return self._effective
-
-    def _tree(self) -> Tree:
-        from engine.repository.tree import CommitTree
-
-        return CommitTree(self.checkout.mirror.git_dir, self.checkout.default.sha)
-
-    @property
-    def watched(self) -> Mapping[str, str]:
-        """The files maintenance depends on, as the commit worked on has them; empty when nothing is watched."""
-        if self._watched is None:
-            self._watched = self.watched_at(self.checkout.target.sha) if self.effective.watch else {}
-        return self._watched
-
-    def watched_at(self, sha: str) -> Mapping[str, str]:
-        """The files maintenance depends on, as another commit has them."""
-        from engine.repository.watched import at_commit
-
-        return at_commit(self.checkout.mirror.git_dir, sha, self.source.subdirectory, self.effective.watch)
 
     def placeholder(self, secret: str) -> str:
         """What the containers of this task see in place of a network secret (SPEC N5)."""

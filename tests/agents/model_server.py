@@ -18,6 +18,7 @@ class Step:
     """One answer: text, calls of the bash tool, raw calls (name, arguments); or a fault instead of it.
 
     Args:
+        other_calls: calls of other kinds, as a response holds them.
         status: other than 200 is answered with `error` as its body.
         cut: the answer breaks off in its middle.
         hangs: it never comes.
@@ -30,6 +31,7 @@ class Step:
     think: str = ""
     shell: Sequence[str] = ()
     calls: Sequence[tuple[str, str]] = ()
+    other_calls: Sequence[Data] = ()
     status: int = 200
     error: Data = field(default_factory=lambda: {"error": {"message": "scripted", "type": "scripted"}})
     headers: Sequence[tuple[str, str]] = ()
@@ -47,10 +49,17 @@ class Step:
 class ModelServer:
     """The running server, and what it was asked: bodies and header fields of its requests, in their order.
 
-    With `titles`, requests that offer no tools are for the title of the session: they get one, and are no step.
+    Attributes:
+        steps: the answers. The first is for the first request and so on, the last for all further ones.
+        key: the bearer token that requests need; without one none is looked for.
+        by_history: a request gets the step after those that its own history holds the answers of, so that repeating it
+            is harmless, and several conversations follow the same script.
+        titles: requests that offer no tools are for the title of the session: they get one, and are no step.
     """
 
     steps: Sequence[Step]
+    key: str = ""
+    by_history: bool = False
     titles: bool = False
     url: str = ""
     requests: list[Data] = field(default_factory=list)
@@ -59,21 +68,40 @@ class ModelServer:
     over: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
+    @property
+    def keys(self) -> list[str]:
+        """The bearer token of each request."""
+        return [headers.get("authorization", "").removeprefix("Bearer ") for headers in self.headers]
+
     def next(self, body: Data, headers: dict[str, str]) -> tuple[int, Step]:
         if self.titles and not body.get("tools"):
             return 0, Step(say="A title")
         with self.lock:
-            number = len(self.requests)
+            number = answers_in(body["input"]) if self.by_history else len(self.requests)
             self.requests.append(body)
             self.headers.append(headers)
+            wrong = self.key and self.keys[-1] != self.key
         self.asked.set()
-        return number, self.steps[number] if number < len(self.steps) else self.steps[-1]
+        return number, WRONG_KEY if wrong else self.steps[min(number, len(self.steps) - 1)]
+
+
+WRONG_KEY = Step(status=401, error={"error": {"message": "Incorrect API key provided", "type": "scripted"}})
+
+
+def answers_in(history: Sequence[Data]) -> int:
+    """How many answers of a model the input of a request to the Responses API holds."""
+    number, inside = 0, False
+    for item in history:
+        own = item.get("type") in ("function_call", "custom_tool_call", "reasoning") or item.get("role") == "assistant"
+        number += own and not inside
+        inside = own
+    return number
 
 
 @contextmanager
-def serving(*steps: Step, titles: bool = False) -> Iterator[ModelServer]:
-    """Answer the first request with the first step, and so on; all further ones with the last."""
-    model = ModelServer(steps, titles)
+def serving(*steps: Step, key: str = "", by_history: bool = False, titles: bool = False) -> Iterator[ModelServer]:
+    """A model that follows these steps, until the block ends; see `ModelServer`."""
+    model = ModelServer(steps, key, by_history, titles)
     with ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"model": model})) as server:
         server.daemon_threads = True
         model.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
@@ -150,24 +178,30 @@ def chat(number: int, step: Step) -> list[Data]:
 
 def responses(number: int, step: Step) -> list[Data]:
     """The events of a response."""
-    output: list[Data] = []
+    made: list[Data] = []
     if step.think:
-        output.append({"type": "reasoning", "summary": [{"type": "summary_text", "text": step.think}]})
+        made.append({"type": "reasoning", "summary": [{"type": "summary_text", "text": step.think}]})
     if step.say:
-        content = [{"type": "output_text", "text": step.say}]
-        output.append({"type": "message", "role": "assistant", "content": content})
-    for index, (name, arguments) in enumerate(step.all_calls()):
-        call = {"type": "function_call", "call_id": f"call_{number}_{index}", "name": name, "arguments": arguments}
-        output.append(call)
+        content = [{"type": "output_text", "text": step.say, "annotations": []}]
+        made.append({"type": "message", "role": "assistant", "content": content})
+    calls = [{"type": "function_call", "name": name, "arguments": arguments} for name, arguments in step.all_calls()]
+    for index, call in enumerate([*calls, *step.other_calls]):
+        made.append({**call, "call_id": f"call_{number}_{index}"})
+    output = [{**item, "id": f"item_{number}_{index}", "status": "completed"} for index, item in enumerate(made)]
+    told: list[Data] = []
+    for index, item in enumerate(output):
+        told.append({"type": "response.output_item.added", "output_index": index, "item": item})
+        if item["type"] == "message":
+            told += [{"type": "response.output_text.delta", "delta": piece} for piece in pieces(step.say)]
+        told.append({"type": "response.output_item.done", "output_index": index, "item": item})
     read, written = step.tokens
-    ended = "response.incomplete" if step.full else "response.completed"
     usage = {"input_tokens": read, "output_tokens": written, "total_tokens": read + written}
-    response = {"id": f"resp_{number}", "output": output, "usage": usage}
+    ended = "incomplete" if step.full else "completed"
+    response = {"id": f"resp_{number}", "object": "response", "status": ended, "output": output, "usage": usage}
     return [
-        {"type": "response.created", "response": {"id": f"resp_{number}", "output": []}},
-        *({"type": "response.output_text.delta", "delta": piece} for piece in pieces(step.say)),
-        *({"type": "response.output_item.done", "item": item} for item in output),
-        {"type": ended, "response": response},
+        {"type": "response.created", "response": {**response, "status": "in_progress", "output": [], "usage": None}},
+        *told,
+        {"type": f"response.{ended}", "response": response},
     ]
 
 

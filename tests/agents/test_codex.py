@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.agents.scripted_model import ScriptedModel, Step, scripted
+from tests.agents.codex_model import scripted, step
+from tests.agents.model_server import ModelServer
 from tests.docker import traces
 from tests.docker.conftest import Lab
 from tests.docker.test_control import supervisor_of, wait_for
@@ -33,7 +34,7 @@ PATCH = """*** Begin Patch
 """
 
 
-def project(lab: Lab, name: str, model: ScriptedModel, more: str = "", files: dict[str, str] | None = None) -> Path:
+def project(lab: Lab, name: str, model: ModelServer, more: str = "", files: dict[str, str] | None = None) -> Path:
     """A repository whose agent is codex with this model."""
     text = f"""name = "{name}"
 [agent]
@@ -83,11 +84,11 @@ def of(events: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
 
 def test_a_whole_task(codex_lab: Lab) -> None:
     steps = (
-        Step(think="What is there?", say="First I look.", plan=[("look", "in_progress"), ("improve", "pending")]),
-        Step(say="Now I run it.", shell=["echo out; echo err >&2; exit 3"]),
-        Step(shell=["echo one > one.txt; echo first", "echo second"], tokens=(1000, 7)),
-        Step(patch=PATCH),
-        Step(say="It is better now."),
+        step(think="What is there?", say="First I look.", plan=[("look", "in_progress"), ("improve", "pending")]),
+        step(say="Now I run it.", shell=["echo out; echo err >&2; exit 3"]),
+        step(shell=["echo one > one.txt; echo first", "echo second"], tokens=(1000, 7)),
+        step(patch=PATCH),
+        step(say="It is better now."),
     )
     with scripted(*steps, key=KEY) as model:
         state = run(codex_lab, project(codex_lab, "whole", model, files={"AGENTS.md": "Always hum.\n"}))
@@ -134,7 +135,7 @@ def test_a_whole_task(codex_lab: Lab) -> None:
 
 
 def test_a_follow_up_goes_on_with_the_thread_in_the_container_that_was_left(codex_lab: Lab) -> None:
-    steps = (Step(shell=["echo one > one.txt"]), Step(say="first"), Step(shell=["cat one.txt"]), Step(say="second"))
+    steps = (step(shell=["echo one > one.txt"]), step(say="first"), step(shell=["cat one.txt"]), step(say="second"))
     with scripted(*steps, key=KEY) as model:
         state = run(codex_lab, project(codex_lab, "thread", model))
         more = codex_lab.json("follow-up", state["id"], "and now?", "--wait", env={"OPENAI_API_KEY": KEY})
@@ -149,14 +150,14 @@ def test_a_follow_up_goes_on_with_the_thread_in_the_container_that_was_left(code
 
 
 def test_a_cancelled_turn_can_be_followed_up(codex_lab: Lab) -> None:
-    hanging = (Step(shell=["echo up"]), Step(hangs=True))
+    hanging = (step(shell=["echo up"]), step(hangs=True))
     with scripted(*hanging, key=KEY) as model:
         folder = project(codex_lab, "resumed", model)
         task = start(codex_lab, folder)
         wait_for(codex_lab, task, "command.finished")
         codex_lab.run("cancel", task)
         wait_for(codex_lab, task, "task.status", status="cancelled")
-        model.steps = (hanging[0], Step(say="back again"))
+        model.steps = (hanging[0], step(say="back again"))
         more = codex_lab.json("follow-up", task, "go on", "--wait", env={"OPENAI_API_KEY": KEY})
     assert (more["status"], more["attempts"][0]["answer"]) == ("ready", "back again")
     began = of(codex_lab.events(task), "run.started")
@@ -164,7 +165,7 @@ def test_a_cancelled_turn_can_be_followed_up(codex_lab: Lab) -> None:
 
 
 def test_a_container_that_stands_by_has_codex(codex_lab: Lab) -> None:
-    with scripted(Step(shell=["echo here"]), Step(say="done"), key=KEY) as model:
+    with scripted(step(shell=["echo here"]), step(say="done"), key=KEY) as model:
         folder = project(codex_lab, "standby", model)
         assert run(codex_lab, folder)["status"] == "ready"
         with watching(codex_lab, folder) as watch:
@@ -176,7 +177,7 @@ def test_a_container_that_stands_by_has_codex(codex_lab: Lab) -> None:
 
 def test_output_is_shown_while_the_command_runs(codex_lab: Lab) -> None:
     line = "echo up; until [ -e /tmp/go ]; do sleep 0.05; done; echo down"
-    with scripted(Step(shell=[line]), Step(say="done"), key=KEY) as model:
+    with scripted(step(shell=[line]), step(say="done"), key=KEY) as model:
         task = start(codex_lab, project(codex_lab, "live", model))
         wait_for(codex_lab, task, "command.output", text="up\n")
         assert not of(codex_lab.events(task), "command.finished")
@@ -187,7 +188,7 @@ def test_output_is_shown_while_the_command_runs(codex_lab: Lab) -> None:
 
 
 def test_the_key_is_nowhere_in_the_container(codex_lab: Lab) -> None:
-    with scripted(Step(shell=[traces.container_search(KEY)]), Step(say="searched"), key=KEY) as model:
+    with scripted(step(shell=[traces.container_search(KEY)]), step(say="searched"), key=KEY) as model:
         folder = project(codex_lab, "search", model)
         state = run(codex_lab, folder)
         assert state["status"] == "ready"
@@ -203,7 +204,7 @@ def test_the_key_is_nowhere_in_the_container(codex_lab: Lab) -> None:
 def test_commands_of_a_limited_agent_are_led_to_its_way_out(codex_lab: Lab) -> None:
     more = '[network]\nagent = "limited"\nallow = ["allowed.example"]'
     line = "curl -s -o /dev/null -w '%{http_code}' http://refused.example/; echo; echo $HTTPS_PROXY"
-    with scripted(Step(shell=[line]), Step(say="tried"), key=KEY) as model:
+    with scripted(step(shell=[line]), step(say="tried"), key=KEY) as model:
         state = run(codex_lab, project(codex_lab, "limited", model, more))
     status, proxy = codex_lab.output(state["id"], "agent").split()
     assert (status, proxy[:7]) == ("403", "http://")
@@ -214,7 +215,7 @@ def test_commands_of_a_limited_agent_are_led_to_its_way_out(codex_lab: Lab) -> N
 
 @pytest.mark.parametrize(("status", "kind"), [(401, "auth"), (400, "model"), (500, "model")])
 def test_a_model_that_refuses_ends_the_task(codex_lab: Lab, status: int, kind: str) -> None:
-    with scripted(Step(shell=["echo kept > kept.txt"]), Step(status=status), key=KEY) as model:
+    with scripted(step(shell=["echo kept > kept.txt"]), step(status=status), key=KEY) as model:
         state = run(codex_lab, project(codex_lab, f"refusal-{status}", model))
     assert (state["status"], state["attempts"][0]["status"]) == ("error", "failed")
     events = codex_lab.events(state["id"])
@@ -239,7 +240,7 @@ args = ["{marks["server"]}"]
     server = f'[mcp_servers.worse]\ncommand = "touch"\nargs = ["{marks["home"]}"]\n'
     more = f'[setup]\nscript = """\nmkdir -p ~/.codex && cat > ~/.codex/config.toml <<\'END\'\n{server}END\n"""'
     look = "ls ~/.codex/config.toml " + " ".join(marks.values())
-    with scripted(Step(shell=["true"]), Step(shell=[look]), Step(say="done"), key=KEY) as model:
+    with scripted(step(shell=["true"]), step(shell=[look]), step(say="done"), key=KEY) as model:
         state = run(codex_lab, project(codex_lab, "evil", model, more, files))
     assert state["status"] == "ready"
     # Neither on the host nor in the container.
@@ -250,7 +251,7 @@ args = ["{marks["server"]}"]
 
 
 def test_a_wrong_key_is_said_to_be_wrong(codex_lab: Lab) -> None:
-    with scripted(Step(say="never"), key=KEY) as model:
+    with scripted(step(say="never"), key=KEY) as model:
         state = run(codex_lab, project(codex_lab, "wrong-key", model), key="sk-wrong-fumehood-key-1234")
     assert "Incorrect API key" in state["error"]["message"]
     text = json.dumps(codex_lab.events(state["id"]))
@@ -259,7 +260,7 @@ def test_a_wrong_key_is_said_to_be_wrong(codex_lab: Lab) -> None:
 
 
 def test_cancel_while_the_model_hangs_leaves_nothing(codex_lab: Lab) -> None:
-    with scripted(Step(hangs=True), key=KEY) as model:
+    with scripted(step(hangs=True), key=KEY) as model:
         task = start(codex_lab, project(codex_lab, "hanging", model))
         assert model.asked.wait(60)
         assert processes(codex_lab)
@@ -270,7 +271,7 @@ def test_cancel_while_the_model_hangs_leaves_nothing(codex_lab: Lab) -> None:
 
 
 def test_cancel_while_a_command_runs_leaves_nothing(codex_lab: Lab) -> None:
-    with scripted(Step(shell=["trap '' TERM INT; echo up; sleep 1000"]), Step(say="never"), key=KEY) as model:
+    with scripted(step(shell=["trap '' TERM INT; echo up; sleep 1000"]), step(say="never"), key=KEY) as model:
         task = start(codex_lab, project(codex_lab, "busy", model))
         wait_for(codex_lab, task, "command.output", text="up\n")
         assert codex_lab.run("cancel", task).returncode == 0
@@ -282,7 +283,7 @@ def test_cancel_while_a_command_runs_leaves_nothing(codex_lab: Lab) -> None:
 
 def test_the_time_limit_ends_codex_and_keeps_what_it_did(codex_lab: Lab) -> None:
     line = "echo kept > kept.txt; echo up; sleep 1000"
-    with scripted(Step(shell=[line]), Step(say="never"), key=KEY) as model:
+    with scripted(step(shell=[line]), step(say="never"), key=KEY) as model:
         folder = project(codex_lab, "late", model)
         text = (folder / "fumehood.toml").read_text().replace('"100s"', '"8s"')
         (folder / "fumehood.toml").write_text(text)
@@ -295,7 +296,7 @@ def test_the_time_limit_ends_codex_and_keeps_what_it_did(codex_lab: Lab) -> None
 
 
 def test_a_killed_supervisor_takes_codex_along(codex_lab: Lab) -> None:
-    with scripted(Step(hangs=True), key=KEY) as model:
+    with scripted(step(hangs=True), key=KEY) as model:
         task = start(codex_lab, project(codex_lab, "orphan", model))
         assert model.asked.wait(60)
         os.kill(supervisor_of(codex_lab, task), signal.SIGKILL)
@@ -305,7 +306,7 @@ def test_a_killed_supervisor_takes_codex_along(codex_lab: Lab) -> None:
 
 
 def test_an_agent_that_ends_its_own_exec_server_has_failed(codex_lab: Lab) -> None:
-    with scripted(Step(shell=["pkill -9 -x codex; sleep 1000"]), Step(say="all is well"), key=KEY) as model:
+    with scripted(step(shell=["pkill -9 -x codex; sleep 1000"]), step(say="all is well"), key=KEY) as model:
         state = run(codex_lab, project(codex_lab, "sawn-off", model))
     assert state["status"] == "error"
     assert [e["kind"] for e in of(codex_lab.events(state["id"]), "error")] == ["container"]
@@ -314,7 +315,7 @@ def test_an_agent_that_ends_its_own_exec_server_has_failed(codex_lab: Lab) -> No
 
 
 def test_attempts_side_by_side_have_threads_of_their_own(codex_lab: Lab) -> None:
-    with scripted(Step(shell=["echo mine > mine.txt"]), Step(say="done"), key=KEY) as model:
+    with scripted(step(shell=["echo mine > mine.txt"]), step(say="done"), key=KEY) as model:
         folder = project(codex_lab, "attempts", model)
         state = codex_lab.task(folder, "go", "--attempts", "2", env={"OPENAI_API_KEY": KEY})
     assert [attempt["status"] for attempt in state["attempts"]] == ["completed", "completed"]
@@ -323,7 +324,7 @@ def test_attempts_side_by_side_have_threads_of_their_own(codex_lab: Lab) -> None
 
 
 def test_without_a_key_the_user_is_told_what_to_do(codex_lab: Lab) -> None:
-    with scripted(Step(say="never")) as model:
+    with scripted(step(say="never")) as model:
         folder = project(codex_lab, "no-key", model)
     done = codex_lab.run("exec", "--env", str(folder), "go")
     assert done.returncode == 2
@@ -331,7 +332,7 @@ def test_without_a_key_the_user_is_told_what_to_do(codex_lab: Lab) -> None:
 
 
 def test_without_codex_the_user_is_told_what_to_do(codex_lab: Lab, tmp_path: Path) -> None:
-    with scripted(Step(say="never")) as model:
+    with scripted(step(say="never")) as model:
         folder = project(codex_lab, "no-codex", model)
     done = codex_lab.run(
         "exec", "--env", str(folder), "go", env={"XDG_DATA_HOME": str(tmp_path), "OPENAI_API_KEY": KEY}

@@ -17,7 +17,8 @@ from engine.agents.drive import ContainerTerminal
 from engine.containers.container import Container, Mount, create
 from engine.tasks import events as ev
 from engine.tasks.work import Work
-from tests.agents.scripted_model import ScriptedModel, Step, scripted
+from tests.agents.codex_model import scripted, step
+from tests.agents.model_server import ModelServer
 from tests.docker.outlets import laboratory
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
@@ -39,7 +40,7 @@ class Place:
         made.bash("mkdir -p /workspace/repo && git -C /workspace/repo init -q")
         return made
 
-    def run(self, container: Container, model: ScriptedModel, prompt: str = "go", session: str = "") -> list[Yielded]:
+    def run(self, container: Container, model: ModelServer, prompt: str = "go", session: str = "") -> list[Yielded]:
         """Everything the adapter yields for one turn."""
         settings: Mapping[str, Any] = {"model": "gpt-5.5", "base_url": model.url, "key_env": "OPENAI_API_KEY"}
         terminal = ContainerTerminal(container, threading.Event())
@@ -70,7 +71,7 @@ def usage(events: list[Yielded]) -> ev.Usage:
 
 
 def test_a_session_goes_on_in_another_container(place: Place) -> None:
-    steps = [Step(shell=["echo one"]), Step(say="first"), Step(shell=["echo two"]), Step(say="second")]
+    steps = [step(shell=["echo one"]), step(say="first"), step(shell=["echo two"]), step(say="second")]
     with scripted(*steps) as model:
         first = place.run(place.container(), model, "remember: blue")
         session = first[-1].session if isinstance(first[-1], Ended) else ""
@@ -90,7 +91,7 @@ def test_a_session_goes_on_in_another_container(place: Place) -> None:
 
 
 def test_a_session_that_is_gone_begins_anew_and_says_so(place: Place) -> None:
-    with scripted(Step(say="hello")) as model:
+    with scripted(step(say="hello")) as model:
         events = place.run(place.container(), model, session="01a204d0-787e-7652-9af2-3c4fafd3e00e")
     notices = [event.text for event in events if isinstance(event, ev.Notice)]
     assert any("it begins a new one" in text for text in notices)
@@ -99,7 +100,7 @@ def test_a_session_that_is_gone_begins_anew_and_says_so(place: Place) -> None:
 
 
 def test_without_a_way_to_the_container_the_model_is_not_even_asked(place: Place) -> None:
-    with scripted(Step(say="all is well")) as model:
+    with scripted(step(say="all is well")) as model:
         events = place.run(place.container(mounts=()), model)
         assert model.requests == []
     errors = [event for event in events if isinstance(event, ev.Error)]
@@ -109,7 +110,7 @@ def test_without_a_way_to_the_container_the_model_is_not_even_asked(place: Place
 
 
 def test_a_flood_of_output_arrives_whole_and_in_order(place: Place) -> None:
-    with scripted(Step(shell=["seq 1 400000"]), Step(say="done")) as model:
+    with scripted(step(shell=["seq 1 400000"]), step(say="done")) as model:
         events = place.run(place.container(), model)
     data = b"".join(event.data for event in events if isinstance(event, Output))
     assert data == b"".join(b"%d\n" % i for i in range(1, 400001))
@@ -118,7 +119,7 @@ def test_a_flood_of_output_arrives_whole_and_in_order(place: Place) -> None:
 
 
 def test_what_a_command_leaves_running_ends_with_the_turn(place: Place) -> None:
-    with scripted(Step(shell=["sleep 987654 & echo started"], yields_after=1000), Step(say="done")) as model:
+    with scripted(step(shell=["sleep 987654 & echo started"], yields_after=1000), step(say="done")) as model:
         container = place.container()
         events = place.run(container, model)
     assert isinstance(events[-1], Ended)

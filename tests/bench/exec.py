@@ -10,15 +10,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
-import tempfile
 import threading
 import time
-from pathlib import Path
 
-from start import FUMEHOOD, IMAGE, ROOT, make_project, run
+from ends.lab import container, laboratory, run
 
 
 def docker_exec(container: str) -> float:
@@ -33,42 +29,26 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--runs", type=int, default=20)
     runs = options.parse_args().runs
-    beside = run(["docker", "run", "-d", "--init", "--network", "none", IMAGE, "sleep", "infinity"]).strip()
-    try:
-        with tempfile.TemporaryDirectory() as scratch:
-            home = Path(scratch)
-            variables = {
-                **os.environ,
-                **{f"XDG_{n}_HOME": str(home / n.lower()) for n in ("CONFIG", "STATE", "CACHE", "DATA")},
-            }
-            steps = [{"shell": "true", "delay": 0.15} for _ in range(runs)] + [{"final": "done"}]
-            make_project(
-                home / "project", 'use = "replay"\nplan = "plan.json"\n', {"plan.json": json.dumps({"steps": steps})}
-            )
-            floors: list[float] = []
-            running = threading.Event()
-            running.set()
+    steps = [{"shell": "true", "delay": 0.15} for _ in range(runs)] + [{"final": "done"}]
+    agent, files = 'use = "replay"\nplan = "plan.json"\n', {"plan.json": json.dumps({"steps": steps})}
+    with container() as beside, laboratory() as lab, lab.project(agent, files) as project:
+        floors: list[float] = []
+        running = threading.Event()
+        running.set()
 
-            def compare() -> None:
-                while running.is_set():
-                    floors.append(docker_exec(beside))
-                    time.sleep(0.15)
+        def compare() -> None:
+            while running.is_set():
+                floors.append(docker_exec(beside))
+                time.sleep(0.15)
 
-            thread = threading.Thread(target=compare)
-            thread.start()
-            argv = [*FUMEHOOD, "exec", "--env", str(home / "project"), "--wait", "--json", "go"]
-            state = json.loads(run(argv, env=variables, cwd=ROOT))
-            running.clear()
-            thread.join()
-            events = [
-                json.loads(line)
-                for line in run([*FUMEHOOD, "logs", "--json", state["id"]], env=variables, cwd=ROOT).splitlines()
-            ]
-            started = {e["id"]: e["ts"] for e in events if e["type"] == "command.started"}
-            ours = [e["ts"] - started[e["id"]] for e in events if e["type"] == "command.finished"]
-            run([*FUMEHOOD, "cache", "reset", "--env", str(home / "project")], env=variables, cwd=ROOT)
-    finally:
-        subprocess.run(["docker", "rm", "-f", beside], check=True, stdout=subprocess.DEVNULL)
+        thread = threading.Thread(target=compare)
+        thread.start()
+        state = lab.task(project)
+        running.clear()
+        thread.join()
+        events = lab.events(state["id"])
+        started = {e["id"]: e["ts"] for e in events if e["type"] == "command.started"}
+        ours = [e["ts"] - started[e["id"]] for e in events if e["type"] == "command.finished"]
     floor, median = statistics.median(floors), statistics.median(ours)
     print(f"{'docker exec':<22} median {floor * 1000:6.0f} ms  x 1.00  (n={len(floors)})")
     print(f"{'a command of an agent':<22} median {median * 1000:6.0f} ms  x {median / floor:.2f}  (n={len(ours)})")

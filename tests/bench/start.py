@@ -19,58 +19,28 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
-IMAGE = "fumehood/base:bookworm"
-FUMEHOOD = [sys.executable, "-m", "tui.cli"]
-ENVIRONMENT = """name = "bench"
-[setup]
-script = "echo ready > /opt/ready"
-[agent]
-"""
-TRUE = 'use = "command"\ncommand = ["true"]\n'
+from ends.lab import FUMEHOOD, IMAGE, ROOT, Lab, laboratory, run
 
 
-def run(argv: list[str], **more: object) -> str:
-    """Standard output of a command that must succeed."""
-    return subprocess.run(argv, check=True, stdout=subprocess.PIPE, text=True, **more).stdout  # type: ignore[call-overload,no-any-return]
-
-
-def make_project(folder: Path, agent: str = TRUE, files: dict[str, str] | None = None) -> None:
-    """A repository with its environment, whose `[agent]` section is given, and `files`."""
-    folder.mkdir()
-    for name, content in {"fumehood.toml": ENVIRONMENT + agent, **(files or {})}.items():
-        (folder / name).write_text(content)
-    run(["git", "init", "-q", "-b", "main", str(folder)])
-    run(["git", "-C", str(folder), "add", "-A"])
-    author = ["-c", "user.name=bench", "-c", "user.email=bench@fumehood.invalid"]
-    run(["git", "-C", str(folder), *author, "commit", "-qm", "start"])
-
-
-def start(folder: Path, variables: dict[str, str]) -> tuple[float, dict[str, object], list[dict[str, object]]]:
+def start(lab: Lab, project: Path) -> tuple[float, dict[str, Any], list[dict[str, Any]]]:
     """Seconds from process start to the agent's first command, the task's state, its events."""
     began = time.time()
-    argv = [*FUMEHOOD, "exec", "--env", str(folder), "--wait", "--json", "go"]
-    state = json.loads(run(argv, env=variables, cwd=ROOT))
-    events = [
-        json.loads(line)
-        for line in run([*FUMEHOOD, "logs", "--json", state["id"]], env=variables, cwd=ROOT).splitlines()
-    ]
+    state = lab.task(project)
+    events = lab.events(state["id"])
     return first_command(events) - began, state, events
 
 
-def first_command(events: list[dict[str, object]]) -> float:
+def first_command(events: list[dict[str, Any]]) -> float:
     """When the agent's first command began."""
-    found = next(e for e in events if e["type"] == "command.started" and e["phase"] == "agent")
-    return float(found["ts"])  # type: ignore[arg-type]
+    return next(float(e["ts"]) for e in events if e["type"] == "command.started" and e["phase"] == "agent")
 
 
 # Starts a task when it is told to, in a process that has done so before, and prints how long it took.
@@ -93,9 +63,9 @@ for _ in sys.stdin:
 class Watched:
     """A project that is watched, and a bench that is open on it."""
 
-    def __init__(self, project: Path, variables: dict[str, str]) -> None:
-        self._project, self._variables = project, variables
-        with_root = {**variables, "PYTHONPATH": str(ROOT)}
+    def __init__(self, lab: Lab, project: Path) -> None:
+        self._lab, self._project = lab, project
+        with_root = {**lab.variables, "PYTHONPATH": str(ROOT)}
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "env": with_root, "cwd": ROOT}
         self._watch = subprocess.Popen([*FUMEHOOD, "watch", "--env", str(project), "--json"], **pipes)  # type: ignore[call-overload]
         self._bench = subprocess.Popen([sys.executable, "-c", _OPEN, str(project)], **pipes)  # type: ignore[call-overload]
@@ -110,8 +80,8 @@ class Watched:
     def cold(self) -> float:
         """Seconds of a start from the command line."""
         self.stands_by()
-        seconds, state, _ = start(self._project, self._variables)
-        assert state["cache"]["result"] == "standby", state  # type: ignore[index]
+        seconds, state, _ = start(self._lab, self._project)
+        assert state["cache"]["result"] == "standby", state
         return seconds
 
     def open(self) -> float:
@@ -179,14 +149,14 @@ def floor() -> float:
     return time.perf_counter() - began
 
 
-def timeline(events: list[dict[str, object]]) -> str:
+def timeline(events: list[dict[str, Any]]) -> str:
     """When each event came, in ms after the first one."""
-    zero = float(events[0]["ts"])  # type: ignore[arg-type]
+    zero = float(events[0]["ts"])
     shown = []
     for event in events:
         kind = str(event["type"])
         name = str(event.get("phase", event.get("status", "")))
-        shown.append(f"{(float(event['ts']) - zero) * 1000:.0f} {kind} {name}".rstrip())  # type: ignore[arg-type]
+        shown.append(f"{(float(event['ts']) - zero) * 1000:.0f} {kind} {name}".rstrip())
         if kind == "command.started" and name == "agent":
             break
     return " | ".join(shown)
@@ -199,34 +169,28 @@ def main() -> None:
     options.add_argument("--devcontainer", default="", metavar="PROGRAM")
     chosen = options.parse_args()
     times: dict[str, list[float]] = {}
-    with tempfile.TemporaryDirectory() as scratch:
-        home = Path(scratch)
-        names = ("CONFIG", "STATE", "CACHE", "DATA")
-        variables = {**os.environ, **{f"XDG_{n}_HOME": str(home / n.lower()) for n in names}}
-        project = home / "project"
-        make_project(project)
+    with laboratory() as lab, lab.project() as project:
         floor()
-        cold, state, _ = start(project, variables)
-        assert state["cache"]["result"] == "miss", state  # type: ignore[index]
+        cold, state, _ = start(lab, project)
+        assert state["cache"]["result"] == "miss", state
         measured: dict[str, Callable[[], float]] = {"docker run": floor}
-        events: list[dict[str, object]] = []
+        events: list[dict[str, Any]] = []
 
         def cached() -> float:
             nonlocal events
-            seconds, state, events = start(project, variables)
-            assert state["cache"]["result"] == "hit", state  # type: ignore[index]
+            seconds, state, events = start(lab, project)
+            assert state["cache"]["result"] == "hit", state
             return seconds
 
-        peer = Devcontainer(chosen.devcontainer, home / "peer") if chosen.devcontainer else None
+        peer = Devcontainer(chosen.devcontainer, lab.folder / "peer") if chosen.devcontainer else None
         if peer:
             measured |= {"devcontainer fresh": peer.fresh, "devcontainer running": peer.running}
         measure({**measured, "cached start": cached}, chosen.runs, times)
-        watched = Watched(project, variables)
+        watched = Watched(lab, project)
         measure({**measured, "standby": watched.cold, "standby, open bench": watched.open}, chosen.runs, times)
         watched.close()
         if peer:
             peer.remove()
-        run([*FUMEHOOD, "cache", "reset", "--env", str(project)], env=variables, cwd=ROOT)
     base = statistics.median(times["docker run"])
     for name, seconds in times.items():
         median = statistics.median(seconds)

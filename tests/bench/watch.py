@@ -11,16 +11,13 @@ Both write the time inside the container's first line of output as it arrives he
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import statistics
-import subprocess
-import tempfile
 import threading
 import time
 from pathlib import Path
 
-from start import FUMEHOOD, IMAGE, ROOT, Watched, make_project, run
+from ends.lab import TRUE, container, laboratory, run
+from start import Watched
 
 MAINTENANCE = """[maintenance]
 script = "echo started"
@@ -60,30 +57,19 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--runs", type=int, default=10)
     runs = options.parse_args().runs
-    beside = run(["docker", "run", "-d", "--init", "--network", "none", IMAGE, "sleep", "infinity"]).strip()
-    try:
-        with tempfile.TemporaryDirectory() as scratch:
-            home = Path(scratch)
-            names = ("CONFIG", "STATE", "CACHE", "DATA")
-            variables = {**os.environ, **{f"XDG_{n}_HOME": str(home / n.lower()) for n in names}}
-            project, other = home / "project", home / "other"
-            other.mkdir()
-            agent = 'use = "command"\ncommand = ["true"]\n'
-            make_project(project, f"{agent}{MAINTENANCE}", {"deps.lock": "start"})
-            json.loads(
-                run([*FUMEHOOD, "exec", "--env", str(project), "--wait", "--json", "go"], env=variables, cwd=ROOT)
-            )
-            watched = Watched(project, variables)
-            watched.stands_by()
-            floors, times = [], []
-            for number in range(runs):
-                time.sleep(4)
-                floors.append(floor(beside, other))
-                times.append(ours(project, home / "state", number))
-            watched.close()
-            run([*FUMEHOOD, "cache", "reset", "--env", str(project)], env=variables, cwd=ROOT)
-    finally:
-        subprocess.run(["docker", "rm", "-f", beside], check=True, stdout=subprocess.DEVNULL)
+    floors, times = [], []
+    files = {"deps.lock": "start"}
+    with container() as beside, laboratory() as lab, lab.project(TRUE + MAINTENANCE, files) as project:
+        other = lab.folder / "other"
+        other.mkdir()
+        lab.task(project)
+        watched = Watched(lab, project)
+        watched.stands_by()
+        for number in range(runs):
+            time.sleep(4)
+            floors.append(floor(beside, other))
+            times.append(ours(project, lab.folder / "state", number))
+        watched.close()
     base, median = statistics.median(floors), statistics.median(times)
     print(f"{'watchfiles + docker exec':<26} median {base * 1000:6.0f} ms  x 1.00  (n={runs})")
     print(

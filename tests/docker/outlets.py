@@ -37,7 +37,7 @@ def laboratory(folder: Path) -> Iterator[tuple[Work, Container]]:
     journal = Journal(spec.folder)
     # Nobody asks this work to stop.
     never, source = Order(), Source.of(loaded)
-    work = Work(spec.id, spec.folder, spec.branch, loaded, source, Recorder(spec.folder, journal), connect(), never, {})
+    work = Work(loaded, source, spec.id, spec.folder, spec.branch, Recorder(spec.folder, journal), connect(), never, {})
     image = images.find(work.api, BASE_IMAGE)
     assert image, f"{BASE_IMAGE} is not there: fumehood image bootstrap"
     container = create(work.api, work.container_spec(image, "task", 1))

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.agents.listing import AgentEntry
 from engine.bench import Bench
+from engine.bench.agents import Agents
 from engine.bench.cache import Cache
 from engine.bench.environments import EnvironmentEntry, Environments
 from engine.bench.keeper import Keeper
@@ -59,6 +61,17 @@ class RecordedTasks(Tasks):
         self._calls.append(("cancel", reference))
         return self.get(reference)
 
+    def branches(self, environment: Environment) -> list[str]:
+        self._calls.append(("branches", environment.name))
+        return ["main", "dev/login", "dev/logout", "release-1"]
+
+
+class RecordedAgents(Agents):
+    """Agents of which one is not installed."""
+
+    def list(self) -> list[AgentEntry]:
+        return [AgentEntry("codex", True, "", None, "", False, ("not installed (fumehood agent install codex)",))]
+
 
 class RecordedCache(Cache):
     """A cache that always has a snapshot, without a container engine."""
@@ -100,6 +113,7 @@ class RecordedBench(Bench):
         self.tasks = RecordedTasks(self.environments, self.calls)
         self.cache = RecordedCache(self.environments, self.calls)
         self.keeper = RecordedKeeper(self.opened)
+        self.agents = RecordedAgents()
 
     def entry(self) -> EnvironmentEntry:
         """The one environment."""

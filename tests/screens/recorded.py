@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from engine.state import Lock, private_dir, tasks_dir
@@ -268,6 +270,33 @@ def interrupted(task_id: str = "dddd55", *, start: float = START - 90000) -> Rec
     task.at(0.9, ev.RunStarted(agent="replay", prompt="docs: typo"))
     task.command_started("make docs", 1.0)
     task.end("interrupted", 9.0, "interrupted in agent: its supervisor ended")
+    return task
+
+
+def attempts(task_id: str = "dddd55", *, start: float = START + 1800, path: str = "") -> Recording:
+    """Three attempts at one prompt: red tests, green tests, and one that came to nothing."""
+    task = Recording(task_id, start=start)
+    task.begin("leave empty parts out of join", path=path, attempts=3)
+    task.at(0.3, ev.TaskBase(branch="main", base_sha="4f2c91e0aa", workdir="/workspace/web"))
+    told = (
+        (1, "pytest -q", 1, "one", 900, "Changed the test instead.", 12.5),
+        (2, "pytest -q", 0, "two", 1500, "Dropped the empty parts.\n\nAll tests pass.", 31.0),
+    )
+    for run, command, code, name, tokens, answer, seconds in told:
+        identity = f"{run:04d}"
+        task.at(1 + run, ev.RunStarted(agent="replay", prompt="leave empty parts out of join", run=run))
+        task.at(2 + run, ev.CommandStarted(id=identity, command=command, run=run))
+        journal.output_path(task.folder, identity).write_bytes(RED if code else GREEN)
+        ended: Literal["completed", "failed"] = "failed" if code else "completed"
+        task.at(5 + run, ev.CommandFinished(id=identity, exit_code=code, duration=2.0, status=ended, run=run))
+        task.at(6 + run, ev.Usage(input=tokens - 100, output=100, run=run))
+        task.at(7 + run, ev.RunFinished(status="completed", answer=answer, seconds=seconds, exit_code=0, run=run))
+        task.patch(f"diff --git a/{name} b/{name}\n--- a/{name}\n+++ b/{name}\n@@ -1 +1 @@\n-old\n+{name}\n", run)
+        task.at(8 + run, ev.DiffReady(base_sha="4f2c91e0aa", result_sha=str(run) * 40, files_changed=run,
+                                      lines_added=run + 1, lines_removed=run - 1, run=run))  # fmt: skip
+    task.at(4, ev.RunStarted(agent="replay", prompt="leave empty parts out of join", run=3))
+    task.at(9, ev.RunFinished(status="failed", reason="the model refused", run=3))
+    task.end("ready", 41.0)
     return task
 
 

@@ -18,6 +18,7 @@ import pyte
 
 ROOT = Path(__file__).resolve().parents[2]
 # Questions that Textual asks a terminal; they are no text, and the emulator does not know them.
+_ASKED = b"\x1b[6n"
 _QUERIES = (b"\x1b[?2026$p", b"\x1b[>1u", b"\x1b[<u", b"\x1b[?2048$p")
 
 
@@ -25,12 +26,25 @@ class Terminal:
     """`argv` in a terminal of its own."""
 
     def __init__(
-        self, argv: list[str], *, columns: int = 80, rows: int = 24, variables: Mapping[str, str] | None = None
+        self,
+        argv: list[str],
+        *,
+        columns: int = 80,
+        rows: int = 24,
+        variables: Mapping[str, str] | None = None,
+        answers: bool = True,
     ) -> None:
+        # Whether it says where its cursor is when it is asked; how often it was asked, and has answered.
+        self.answers = answers
+        self.asked = self.answered = 0
         self.screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
         self.written = b""
-        own = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "TMUX", "COLUMNS", "LINES")}
+        own = {
+            k: v
+            for k, v in os.environ.items()
+            if k not in ("NO_COLOR", "TMUX", "STY", "COLUMNS", "LINES", "LC_ALL", "LC_CTYPE")
+        }
         own |= {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8", "PYTHONPATH": str(ROOT)}
         self.pid, self._descriptor = pty.fork()
         if self.pid == 0:
@@ -49,10 +63,24 @@ class Terminal:
                 return
             if not data:
                 return
+            # A question may be cut in two.
+            self.asked += (self.written[-3:] + data).count(_ASKED) - self.written[-3:].count(_ASKED)
             self.written += data
+            self.answer()
             for query in _QUERIES:
                 data = data.replace(query, b"")
             self._stream.feed(data)
+
+    def answer(self) -> None:
+        """Say where the cursor is, if that was asked and this terminal answers."""
+        while self.answers and self.answered < self.asked:
+            self.answered += 1
+            self.press("\x1b[1;1R")
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Make the window larger or smaller."""
+        self.screen.resize(rows, columns)
+        fcntl.ioctl(self._descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     @property
     def text(self) -> str:
@@ -100,6 +128,7 @@ class Terminal:
 WORKBENCH = [sys.executable, "-m", "tui"]
 
 
-def workbench(*, columns: int = 80, rows: int = 24) -> Terminal:
+def workbench(*options: str, columns: int = 80, rows: int = 24, answers: bool = True,
+              **variables: str) -> Terminal:  # fmt: skip
     """The workbench on the tasks of this test."""
-    return Terminal(WORKBENCH, columns=columns, rows=rows)
+    return Terminal([*WORKBENCH, *options], columns=columns, rows=rows, variables=variables, answers=answers)

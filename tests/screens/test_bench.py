@@ -161,10 +161,10 @@ async def test_filter_shows_only_what_contains_it(app: App) -> None:
     recorded.finished()
     async with app().run_test(size=WIDE, notifications=True) as pilot:
         await until(pilot, "All 15 tests pass.")
-        await pilot.press("4", "slash", *"assert")
-        shown = await until(pilot, 'only "assert"')
-        assert "E       AssertionError" in shown
-        assert "collected 15 items" not in shown
+        await pilot.press("4", "ampersand", *"assert")
+        await until(pilot, 'only "assert" 2 matches')
+        await until_gone(pilot, "collected 15 items")
+        assert "E       AssertionError" in text_of(pilot)
         await pilot.press("enter", "k", "escape", "G")
         await until(pilot, "All 15 tests pass.")
 
@@ -216,13 +216,13 @@ async def test_hunks_and_files(app: App) -> None:
 
 
 async def test_help_lists_the_registry(app: App) -> None:
-    async with app().run_test(size=(120, 110), notifications=True) as pilot:
-        await until(pilot, "No tasks yet.")
+    async with app().run_test(size=(120, 120), notifications=True) as pilot:
+        await until(pilot, "No tasks yet")
         await pilot.press("question_mark")
         shown = await until(pilot, "esc closes")
         for action in actions.ACTIONS:
             assert action.tooltip in shown
-        assert "no running task is open" in shown
+        assert "there is no task" in shown
         await pilot.press("escape")
         await until_gone(pilot, "esc closes")
 
@@ -252,14 +252,18 @@ async def test_every_action_has_a_method(app: App) -> None:
 async def test_new_task(app: App, bench: RecordedBench) -> None:
     async with app().run_test(size=WIDE, notifications=True) as pilot:
         await until(pilot, "2 Environment ─ web")
-        await pilot.press("n", *"fix it", "tab", "tab", "tab", *"dev", "escape")
+        await pilot.press("n", *"fix it", "tab", "tab", "tab", *"dev")
+        await until(pilot, "dev/login")
+        await pilot.press(*"logt", "enter")
+        await until(pilot, "‹ dev/logout ›")
+        await pilot.press("escape")
         await until_gone(pilot, "New task")
-        assert bench.calls == []
+        assert bench.calls == [("branches", "web")]
         await pilot.press("n")
         await until(pilot, "fix it")
         await pilot.press("ctrl+s")
         await until(pilot, "rg -n proxies= src")
-        assert bench.calls == [("start", "web", "fix it", "dev", "replay", 1)]
+        assert bench.calls[1:] == [("start", "web", "fix it", "dev/logout", "replay", 1)]
 
 
 async def test_an_environment_is_trusted_before_it_runs(app: App, bench: RecordedBench, project: Path) -> None:
@@ -293,11 +297,15 @@ async def test_a_task_that_does_not_start_keeps_what_was_written(app: App, bench
         await until(pilot, "2 Environment ─ web")
         await pilot.press("n", "ctrl+s")
         await until(pilot, "write what to do first")
-        await pilot.press(*"go", "tab", "tab", "tab", *"gone", "ctrl+s")
+        await pilot.press(*"go", "tab", "tab", "tab", *"gone")
+        await until(pilot, "as it is written")
+        await pilot.press("enter")
+        await until(pilot, "‹ gone ›")
+        await pilot.press("ctrl+s")
         await until(pilot, "it has: 'main'")
         await pilot.press("n")
         await until(pilot, "go")
-        assert bench.calls[0][2:] == ("go", "gone", "replay", 1)
+        assert bench.calls[1][2:] == ("go", "gone", "replay", 1)
 
 
 async def test_what_cannot_be_undone_is_asked(app: App, bench: RecordedBench) -> None:
@@ -339,26 +347,6 @@ async def test_moving_over_tasks_shows_them(app: App) -> None:
         assert screen_of(pilot).current == "log"
 
 
-async def test_every_theme(app: App) -> None:
-    recorded.finished()
-    async with app().run_test(size=WIDE, notifications=True) as pilot:
-        await until(pilot, "4 files +10 −2")
-        seen = set()
-        for _ in range(5):
-            await pilot.press("T")
-            await pilot.pause()
-            seen.add(pilot.app.theme)
-        assert seen == {"dark", "light", "high-contrast", "colour-blind", "ansi16"}
-
-
-async def test_the_palette_has_every_action(app: App) -> None:
-    recorded.finished()
-    async with app().run_test(size=WIDE, notifications=True) as pilot:
-        await until(pilot, "4 files +10 −2")
-        await pilot.press("ctrl+p", *"high contrast")
-        await until(pilot, "Theme: High contrast")
-
-
 async def test_broken_environment_files(app: App, bench: RecordedBench) -> None:
     (bench.cwd / "fumehood.toml").write_text('name = "web"\ncolour = "red"\n')
     async with app().run_test(size=WIDE, notifications=True) as pilot:
@@ -392,3 +380,20 @@ async def test_nothing_is_painted_when_nothing_happens(app: App, monkeypatch: py
         monkeypatch.setattr(pilot.app, "_display", lambda *what: painted.append(what))
         await asyncio.sleep(2.5)
         assert painted == []
+
+
+async def test_behind_a_dialog_only_what_changes_is_painted(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorded.finished()
+    async with app().run_test(size=WIDE) as pilot:
+        await until(pilot, "All 15 tests pass.")
+        await pilot.press("question_mark")
+        await until(pilot, "Everywhere")
+        frames: list[object] = []
+        monkeypatch.setattr(pilot.app, "_display", lambda _screen, frame: frames.append(frame))
+        screen_of(pilot).log_pane.refresh()
+        await pilot.pause(0.5)
+        assert frames
+        await pilot.pause(0.5)
+        frames.clear()
+        await pilot.pause(1.0)
+        assert frames == []

@@ -10,12 +10,14 @@ import pytest
 from textual import events
 from textual.pilot import Pilot
 
+from engine import sizes
 from engine.tasks import comments
 from engine.tasks import events as ev
 from tests.screens import recorded
 from tests.screens.conftest import RecordedBench
 from tests.screens.test_bench import screen_of, text_of, until, until_gone
 from tui.app import Workbench
+from tui.live import changes
 from tui.live.preferences import Preferences
 from tui.panes.diff import DiffPane
 from tui.widgets.diff_view import DiffView
@@ -427,6 +429,22 @@ async def test_a_large_diff_is_there_at_once_and_whole_soon(app: App, task: reco
         assert pane.changes.whole
         await pilot.press("left_curly_bracket", "left_curly_bracket", "o")
         await until(pilot, "▸ M pkg59/f2998.py")
+
+
+async def test_a_huge_diff_says_how_much_of_it_is_shown(
+    app: App, task: recorded.Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes, "MOST", 900)
+    task.patch(PATCH * 400)
+    async with app().run_test(size=ZOOMED, notifications=True) as pilot:
+        await until(pilot, " files +")
+        await pilot.press("5", "plus")
+        await until(pilot, f"of {sizes.words(400 * len(PATCH.encode()))} shown; e writes it whole")
+        await pilot.press("G")
+        view = screen_of(pilot).query_one(DiffPane).diff_view
+        assert view.row_count() < 60
+        await pilot.press("e", "enter")
+        await until(pilot, f"{400 * len(PATCH.encode()):,} bytes written")
 
 
 async def test_a_task_that_is_removed_meanwhile_takes_nobody_down(app: App, task: recorded.Recording) -> None:

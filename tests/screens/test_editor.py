@@ -19,12 +19,17 @@ App = Callable[..., Workbench]
 WIDE, NARROW = (120, 40), (80, 24)
 
 
-async def opened(pilot: Pilot[int]) -> TomlArea:
-    """The editor on the one environment."""
+async def in_the_pane(pilot: Pilot[int], *keys: str) -> None:
+    """Press these in the pane of the one environment."""
     await until(pilot, "web")
     await pilot.press("2")
     await until(pilot, "repository")
-    await pilot.press("e")
+    await pilot.press(*keys)
+
+
+async def opened(pilot: Pilot[int]) -> TomlArea:
+    """The editor on the one environment."""
+    await in_the_pane(pilot, "e")
     await until(pilot, "nothing to save")
     return editor(pilot).area
 
@@ -173,10 +178,7 @@ async def test_a_first_file(app: App, project: Path) -> None:
 
 async def test_secrets_are_set_without_echo(app: App, project: Path, bench: RecordedBench) -> None:
     async with app().run_test(size=NARROW, notifications=True) as pilot:
-        await until(pilot, "web")
-        await pilot.press("2")
-        await until(pilot, "repository")
-        await pilot.press("s")
+        await in_the_pane(pilot, "s")
         await until(pilot, "no value yet")
         await pilot.press("enter")
         await until(pilot, "not shown")
@@ -199,10 +201,7 @@ async def test_secrets_are_set_without_echo(app: App, project: Path, bench: Reco
 
 async def test_the_network_is_opened_in_a_form(app: App, project: Path, bench: RecordedBench) -> None:
     async with app().run_test(size=WIDE, notifications=True) as pilot:
-        await until(pilot, "web")
-        await pilot.press("2")
-        await until(pilot, "repository")
-        await pilot.press("s", "tab")
+        await in_the_pane(pilot, "s", "tab")
         await until(pilot, "‹ off ›")
         await pilot.press("enter")
         await until(pilot, "‹ limited ›")
@@ -219,10 +218,7 @@ async def test_the_network_is_opened_in_a_form(app: App, project: Path, bench: R
 
 async def test_variables_in_a_form(app: App, bench: RecordedBench) -> None:
     async with app().run_test(size=WIDE, notifications=True) as pilot:
-        await until(pilot, "web")
-        await pilot.press("2")
-        await until(pilot, "repository")
-        await pilot.press("s", "tab", "tab")
+        await in_the_pane(pilot, "s", "tab", "tab")
         await until(pilot, "none yet")
         await pilot.press("a", *"A B=1", "enter")
         await until(pilot, "is not the name of a variable")

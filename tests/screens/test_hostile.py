@@ -1,4 +1,4 @@
-"""SECURITY-CASES T01 to T09: the real workbench in a terminal that keeps every byte, on text that attacks it."""
+"""SECURITY-CASES T01 to T09 and T14: the real workbench in a terminal that keeps every byte, on text that attacks it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MARKUP = "[@click=app.quit()]see docs[/] [/nope] [link=http://x] [bold"
 PAYLOADS = {
     "T01 clipboard": ("A\x1b]52;c;cHduZWQ=\x07B", [b"\x1b]52;c;cHduZWQ="]),
     "T02 title and CSI": ("\x1b]0;PWNED\x07\x1b[2J\x1b[1;1HPWNED", [b"\x1b]0;PWNED", b"\x1b[1;1HPWNED"]),
-    "T03 DCS and queries": ("\x1bP$qm\x1b\\\x1b[6n\x1b[c", [b"\x1bP$qm", b"\x1b[6n", b"\x1b[c"]),
+    "T03 DCS and queries": ("\x1bP$qm\x1b\\\x1b[6n\x1b[c", [b"\x1bP$qm", b"\x1b[c"]),
     "T04 8-bit C1": ("\x9b2J \x9d0;PWNED\x9c", ["\x9b".encode(), "\x9d".encode(), "\x9c".encode()]),
     "T05 markup": (MARKUP, [b"MarkupError", b"\x1b]8;"]),
     "T06 bidi": (
@@ -74,7 +74,7 @@ def opened() -> Iterator[list[Terminal]]:
 def test_no_control_sequence_of_data_reaches_the_terminal(name: str, opened: list[Terminal], project: Path) -> None:
     payload, forbidden = PAYLOADS[name]
     hostile(payload)
-    terminal = workbench(columns=140, rows=60)
+    terminal = workbench(columns=140, rows=60, answers=False)
     opened.append(terminal)
     terminal.until("1 file +1 −1")
     everywhere = ("1", "4", "g", "\x04", "G", "/", "e", "\r", "\x1b", "5", "?", "\x1b", "n", "\x1b", "a", "n", "+", "_")
@@ -106,6 +106,8 @@ def test_no_control_sequence_of_data_reaches_the_terminal(name: str, opened: lis
     for bytes_of_data in forbidden:
         assert bytes_of_data not in terminal.written, bytes_of_data
     assert b"Traceback" not in terminal.written
+    # Ours, once: this terminal does not answer.
+    assert terminal.written.count(b"\x1b[6n") <= 1
     # The last sequence may not have been read to its end.
     whole = re.sub(rb"\x1b(\[[0-9;]*)?\Z", b"", terminal.written)
     drawn = re.sub(rb"\x1b\[[0-9;:?<>=$]*[a-zA-Z]|\x1b\[\?\d+\$p|\x1b[=>]|\x1b\]22;\w+\x07", b"", whole)
@@ -148,6 +150,31 @@ def test_random_bytes_and_a_line_without_end(opened: list[Terminal], project: Pa
     terminal.press("k")
     terminal.until("G to the end")
     assert b"Traceback" not in terminal.written
+
+
+def test_a_drawn_dialog_stays_in_the_log(opened: list[Terminal], project: Path) -> None:
+    """T14: a copy of a dialog is output like any other, and what was overwritten is kept."""
+    drawn = "╭─ Approve push? ─╮\r\n│   FAKE [y/N]    │\r\n╰─────────────────╯\n"
+    overwritten = "".join(f"\rstep {number} of 100" for number in range(1, 101))
+    task = recorded.Recording("aaaa22")
+    task.begin("draw")
+    task.command("./draw", 1, 1, f"{overwritten}\n\x1b[H{drawn}".encode(), 1)
+    task.end("ready", 5)
+    terminal = workbench(columns=140, rows=50)
+    opened.append(terminal)
+    shown = terminal.until("FAKE [y/N]")
+    assert "step 100 of 100" in shown
+    assert "step 99 of" not in shown
+    log = next(line.index("4 Log") for line in shown.splitlines() if "4 Log" in line)
+    for part in ("Approve push?", "FAKE [y/N]", "╰─────────────────╯"):
+        (line,) = [line for line in shown.splitlines() if part in line]
+        before = line[: line.index(part)]
+        assert len(before) > log
+        # In the gutter of output, inside the frame of its pane.
+        assert re.search(r"│ +│+ │ [␛╭│╰─ ]*$", before), before
+    assert terminal.ended(seconds=0.1) is None
+    stored = next((task.folder / "output").iterdir()).read_bytes()
+    assert stored.count(b"\rstep ") == 100
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])

@@ -65,6 +65,24 @@ def test_narrow_tree(snap_compare: Compare, app: App) -> None:
     assert snap_compare(app(), terminal_size=(80, 24), run_before=keys("5", "t", "j", theme="light", said="+10 −2"))
 
 
+def test_palette_in_sixteen_colours(snap_compare: Compare, app: App) -> None:
+    recorded.everything()
+    before = keys("colon", *"fil", theme="ansi16", said="ready")
+    assert snap_compare(app("aaaa22"), terminal_size=(80, 24), run_before=before)
+
+
+def test_attempts(snap_compare: Compare, app: App) -> None:
+    recorded.finished()
+    recorded.attempts("eeee77")
+    assert snap_compare(app(), terminal_size=(200, 50), run_before=keys("V", "j", said="7h48m"))
+
+
+def test_narrow_attempts_in_light(snap_compare: Compare, app: App) -> None:
+    recorded.finished()
+    recorded.attempts("eeee77")
+    assert snap_compare(app(), terminal_size=(80, 24), run_before=keys("V", "j", theme="light", said="×3"))
+
+
 def test_new_task(snap_compare: Compare, app: App) -> None:
     recorded.finished()
     assert snap_compare(app(), terminal_size=(120, 40), run_before=keys("n", *"fix it", said="7h48m"))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.state import state_dir
 from tests.screens import recorded
-from tests.screens.terminal import ROOT
+from tests.screens.terminal import ROOT, Terminal
 
 pytestmark = [pytest.mark.terminal, pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")]
 
@@ -119,3 +122,26 @@ def test_killed_and_opened_again_it_shows_the_same(tmux: Tmux) -> None:
     while "bench" in tmux._run("list-sessions"):
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+def test_what_is_copied_in_tmux_reaches_the_terminal_outside(tmp_path: Path) -> None:
+    (tmp_path / "fumehood.toml").write_text(recorded.ENVIRONMENT)
+    recorded.finished()
+    program = f"cd {tmp_path} && PYTHONPATH={ROOT} exec {sys.executable} -m tui --no-watch"
+    server = ["tmux", "-S", str(tmp_path / "tmux"), "-f", "/dev/null"]
+    terminal = Terminal([*server, "-u", "new-session", program], columns=120, rows=40)
+    try:
+        terminal.until("4 files +10 −2")
+        terminal.press("5")
+        terminal.press("]")
+        terminal.press("y")
+        end = time.monotonic() + 20
+        while not (found := re.search(rb"\x1b\]52;[a-z]*;([A-Za-z0-9+/=]+)", terminal.written)):
+            assert time.monotonic() < end, "nothing was copied"
+            terminal.read(0.1)
+        copied = (state_dir() / "copied.txt").read_bytes()
+        assert copied
+        assert base64.b64decode(found[1]) == copied
+    finally:
+        subprocess.run([*server, "kill-server"], capture_output=True, check=False)
+        terminal.close()

@@ -88,3 +88,25 @@ def test_an_outdated_engine_is_told_with_what_it_means_here(
     printed = capsys.readouterr().out
     assert f"docker {version} at unix://" in printed
     assert ("CVE-2024-29018; tasks are not affected" in printed) == old
+
+
+def test_name_and_tokens_that_publishing_takes(
+    engine: Serve, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine("27.0.0", "1.2.8")
+    for name in ("GH_TOKEN", "GITHUB_TOKEN", "GITLAB_TOKEN", "GITLAB_ACCESS_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GITLAB_TOKEN", "glpat-QZXJ5512")
+    main(["doctor", "--json"])
+    out = capsys.readouterr().out
+    found = {check["name"]: check for check in json.loads(out)["checks"]}
+    assert found["git identity"]["message"] == "Test <test@example.invalid>"
+    assert found["forge"]["message"] == "token for gitlab.com from $GITLAB_TOKEN"
+    assert "QZXJ5512" not in out
+    monkeypatch.delenv("GITLAB_TOKEN")
+    monkeypatch.delenv("GIT_AUTHOR_NAME")
+    monkeypatch.delenv("GIT_AUTHOR_EMAIL")
+    main(["doctor", "--json"])
+    found = {check["name"]: check for check in json.loads(capsys.readouterr().out)["checks"]}
+    assert "git config --global user.name" in found["git identity"]["hint"]
+    assert "gh, glab or tea" in found["forge"]["hint"]

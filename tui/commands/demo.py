@@ -17,9 +17,9 @@ def demo(options: argparse.Namespace) -> int:
     environment = bench.environments.demo()
     task = bench.tasks.start(environment, _PROMPT)
     if not options.no_tui and sys.stdin.isatty() and sys.stdout.isatty():
-        from tui.commands.workbench import open_screen
+        from tui.start import open_workbench
 
-        return open_screen(Bench(environment.directory), task)
+        return open_workbench(Bench(environment.directory), task)
     from tui.commands.tasks import wait
 
     progress(f"demo: {environment.name} in {environment.directory}, task {task}")

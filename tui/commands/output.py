@@ -27,10 +27,10 @@ def progress(text: str) -> None:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Columns as wide as their content, the last one free."""
-    from tui.present.text import clean
+    """Columns as wide as their content, the last one free; what would break a line is shown."""
+    from tui.present.text import one_name
 
-    cells = [[clean(cell) for cell in row] for row in (head, *rows)]
+    cells = [[one_name(cell) for cell in row] for row in (head, *rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
     for row in cells:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -29,6 +29,25 @@ _REPLAY_EXAMPLES = """examples:
   fumehood replay recordings/urls --wait
 Nothing of it runs, and no container engine is needed."""
 
+_RM_EXAMPLES = """examples:
+  fumehood rm k3m9xq p7dw2a
+  fumehood rm --undo k3m9xq"""
+_PUSH_EXAMPLES = """examples:
+  fumehood push k3m9xq
+  fumehood push k3m9xq --remote fork --branch fix/sum --edit
+The branch is fumehood/TASK unless named. git runs with your own ssh keys and credential helpers."""
+
+_PR_EXAMPLES = """examples:
+  fumehood pr k3m9xq --draft
+  fumehood pr k3m9xq --attempt 2 --base develop --title "Start sums at zero"
+The token is that of $GITHUB_TOKEN, $GITLAB_TOKEN or $GITEA_TOKEN, or of gh, glab or tea.
+Where a request of the branch is open, it is brought up to date."""
+
+_EXPORT_EXAMPLES = """examples:
+  eval "$(fumehood export k3m9xq)" && git switch -c sum FETCH_HEAD
+  fumehood export k3m9xq --bundle sum.bundle
+  fumehood export k3m9xq --patch sum.patch"""
+
 _FORMATS = "codex, codex-scripts, codex-cloud, devcontainer, cursor, copilot, container-use"
 
 _IMPORT_EXAMPLES = """examples:
@@ -78,10 +97,11 @@ def _parser() -> argparse.ArgumentParser:
         prog="fumehood", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--version", action="version", version=f"fumehood {__version__}")
-    _watch_option(parser)
-    parser.set_defaults(run="workbench:workbench", task="", no_watch=False)
+    _workbench_options(parser)
+    parser.set_defaults(run="workbench:workbench", task="", no_watch=False, low_bandwidth=False)
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND")
     _task_verbs(verbs)
+    _publish_verbs(verbs)
     _cache_verbs(verbs)
     _environment_verbs(verbs)
     _secret_verbs(verbs)
@@ -125,25 +145,33 @@ def _task_verbs(verbs: Verbs) -> None:
 
     verb = _verb(verbs, "diff", "tasks:diff", "print a task's diff", "examples:\n  fumehood diff k3m9xq | git apply")
     verb.add_argument("task", metavar="TASK")
-    verb.add_argument("--attempt", type=int, default=1, metavar="N", help="the diff of attempt N (default 1)")
+    _attempt_option(verb, "the diff of attempt N")
     verb.add_argument("--turn", type=int, default=0, metavar="N", help="what turn N alone changed (default: all turns)")
     verb.add_argument("--stat", action="store_true", help="only file names and numbers of lines")
 
     verb = _verb(verbs, "follow-up", "tasks:follow_up", "ask the agent of an ended task for more", _FOLLOW_UP_EXAMPLES)
     verb.add_argument("task", metavar="TASK")
     verb.add_argument("prompt", metavar="PROMPT", help="what the agent is to do now; - reads it from standard input")
-    verb.add_argument("--attempt", type=int, default=1, metavar="N", help="go on from attempt N (default 1)")
+    _attempt_option(verb, "go on from attempt N")
     verb.add_argument("--wait", action="store_true", help="show the log until the task has ended")
 
     verb = _verb(verbs, "collect", "tasks:collect", "bring out the files of an interrupted or cancelled task")
     verb.add_argument("task", metavar="TASK")
-    verb.add_argument("--attempt", type=int, default=1, metavar="N", help="the files of attempt N (default 1)")
+    _attempt_option(verb, "the files of attempt N")
     verb.add_argument("--wait", action="store_true", help="show the log until they are there")
 
     verb = _verb(verbs, "apply", "tasks:apply", "apply a task's diff to the local checkout")
     verb.add_argument("task", metavar="TASK")
-    verb.add_argument("--attempt", type=int, default=1, metavar="N")
+    _attempt_option(verb, "apply attempt N")
     verb.add_argument("--preflight", action="store_true", help="only say whether it would apply")
+    verb.add_argument("--force", action="store_true", help="also into files that hold uncommitted work")
+
+    verb = _verb(verbs, "compare", "attempts:compare", "show the attempts of a task side by side")
+    verb.add_argument("task", metavar="TASK")
+
+    verb = _verb(verbs, "pick", "attempts:pick", "prefer one attempt of a task", "examples:\n  fumehood pick k3m9xq 2")
+    verb.add_argument("task", metavar="TASK")
+    verb.add_argument("attempt", type=int, metavar="N", help="what diff, apply and follow-up mean from now on")
 
     verb = _verb(verbs, "cancel", "tasks:cancel", "end a running task and its containers")
     verb.add_argument("task", metavar="TASK")
@@ -154,9 +182,48 @@ def _task_verbs(verbs: Verbs) -> None:
     verb.add_argument("--save", metavar="FOLDER", default="", help="only write the recording to a new folder, to share")
     verb.add_argument("--wait", action="store_true", help="show the log until it has ended")
 
+    verb = _verb(verbs, "rm", "tasks:remove", "remove tasks that have ended", _RM_EXAMPLES)
+    verb.add_argument("tasks", nargs="+", metavar="TASK")
+    how = verb.add_mutually_exclusive_group()
+    how.add_argument("--undo", action="store_true", help="bring them back; possible for an hour")
+    how.add_argument("--for-good", action="store_true", help="so that they cannot be brought back")
+
     verb = _verb(verbs, "attach", "workbench:workbench", "open the workbench on a task")
     verb.add_argument("task", metavar="TASK")
-    _watch_option(verb)
+    _workbench_options(verb)
+
+
+def _publish_verbs(verbs: Verbs) -> None:
+    push = _verb(verbs, "push", "publish:push", "push a task's result as a branch", _PUSH_EXAMPLES)
+    request = _verb(verbs, "pr", "publish:pull_request", "open or update a pull request of a task", _PR_EXAMPLES)
+    for verb in (push, request):
+        verb.add_argument("task", metavar="TASK")
+        _attempt_option(verb, "the result of attempt N")
+        verb.add_argument("--branch", default="", metavar="NAME", help="the branch to push (default: fumehood/TASK)")
+        verb.add_argument(
+            "--remote",
+            default="",
+            metavar="URL|NAME",
+            help="default: the environment's repository, or its origin",
+        )
+        verb.add_argument("--edit", action="store_true", help="edit title and body in $EDITOR first")
+        verb.add_argument("--commits", action="store_true", help="the agent's own commits, not one of yours")
+        verb.add_argument("--force-with-lease", action="store_true", help="replace what others put on the branch")
+        verb.add_argument("--allow-default-branch", action="store_true", help="push to the default branch as well")
+        verb.add_argument("--allow-likely-secrets", action="store_true", help="though something looks like a secret")
+    push.add_argument("--message", default="", metavar="TEXT", help="the commit's message (default: from the answer)")
+    request.add_argument("--title", default="", help="default: from the answer, or the first line of the prompt")
+    request.add_argument("--body", default=None, help="default: the answer")
+    request.add_argument("--base", default="", metavar="BRANCH", help="the branch to go into (default: the task's)")
+    request.add_argument("--draft", action="store_true", help="open it as a draft")
+    request.add_argument("--forge", default="", metavar="KIND", help="github, gitlab, gitea or forgejo, if unclear")
+
+    verb = _verb(verbs, "export", "publish:export", "hand a result over as a ref, bundle or patch", _EXPORT_EXAMPLES)
+    verb.add_argument("task", metavar="TASK")
+    _attempt_option(verb, "the result of attempt N")
+    what = verb.add_mutually_exclusive_group()
+    what.add_argument("--bundle", default="", metavar="FILE", help="write a git bundle, with the agent's commits")
+    what.add_argument("--patch", default="", metavar="FILE", help="write the patch")
 
 
 def _cache_verbs(verbs: Verbs) -> None:
@@ -263,10 +330,22 @@ def _env_option(verb: argparse.ArgumentParser) -> None:
     )
 
 
-def _watch_option(verb: argparse.ArgumentParser) -> None:
+def _attempt_option(verb: argparse.ArgumentParser, text: str) -> None:
+    verb.add_argument(
+        "--attempt", type=int, default=0, metavar="N", help=f"{text} (default: the one picked, else the first)"
+    )
+
+
+def _workbench_options(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--no-watch",
         action="store_true",
         default=argparse.SUPPRESS,
         help="do not keep environments fresh while the workbench is open",
+    )
+    verb.add_argument(
+        "--low-bandwidth",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="write less to the terminal: log twice a second, the terminal's own colours, no frames, no mouse",
     )

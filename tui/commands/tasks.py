@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from tui.commands.trust import ensure
 if TYPE_CHECKING:
     from engine.tasks.model import TaskState
 
+_FILES_SHOWN, _PATHS_SHOWN, _LINES_SHOWN, _WIDTH_SHOWN = 1000, 20, 5000, 2000
 _GLYPHS = {"ready": "✓", "applied": "✓", "error": "✗", "cancelled": "✗", "interrupted": "✗", "in_progress": "●"}
 
 
@@ -145,7 +147,11 @@ def _print_status(state: TaskState) -> None:
     for attempt in state.attempts:
         diff = attempt.diff
         size = f"{diff.files_changed} files +{diff.lines_added} −{diff.lines_removed}"
-        say(f"  attempt {attempt.number}    {attempt.status} · {attempt.commands} commands · {size}")
+        picked = " · picked" if attempt.number == state.picked else ""
+        say(f"  attempt {attempt.number}    {attempt.status} · {attempt.commands} commands · {size}{picked}")
+    for event in state.published:
+        what = event.url or event.sha[:12]
+        say(f"  published    {event.branch} → {event.remote} · {what}")
     if state.error:
         code = f" (exit code {state.error.exit_code})" if state.error.exit_code is not None else ""
         say(f"  error        {state.error.phase}: {state.error.message}{code}")
@@ -185,7 +191,7 @@ def list_(options: argparse.Namespace) -> int:
 def _row(state: TaskState) -> tuple[str, ...]:
     from engine.durations import words
 
-    diff = state.attempts[0].diff if state.attempts else None
+    diff = state.attempts[state.chosen - 1].diff if state.attempts else None
     size = f"+{diff.lines_added} −{diff.lines_removed}" if diff and diff.files_changed else ""
     glyph = _GLYPHS.get(state.status, "○")
     prompt = state.prompt.splitlines()[0][:60]
@@ -231,6 +237,8 @@ def diff(options: argparse.Namespace) -> int:
     bench = Bench()
     patch = bench.results.diff(options.task, options.attempt, options.turn)
     if not options.stat:
+        if sys.stdout.isatty():
+            return _show_patch(patch)
         sys.stdout.buffer.write(patch)
         sys.stdout.buffer.flush()
         return 0
@@ -238,13 +246,26 @@ def diff(options: argparse.Namespace) -> int:
     if options.json:
         print_json({"v": 1, "files": [{"path": f.path, "added": f.added, "removed": f.removed} for f in stat.files]})
         return 0
-    table(("", "FILE", "+", "−"), [(f.status, f.path, str(f.added), str(f.removed)) for f in stat.files])
+    shown = stat.files[:_FILES_SHOWN]
+    table(("", "FILE", "+", "−"), [(f.status, f.path, str(f.added), str(f.removed)) for f in shown])
+    if len(shown) < len(stat.files):
+        progress(f"{len(shown)} of {len(stat.files)} files shown; --json has them all")
+    return 0
+
+
+def _show_patch(patch: bytes) -> int:
+    """A patch for people: cleaned, as a terminal would obey what is in it, and no more of it than one reads."""
+    lines = patch.removesuffix(b"\n").split(b"\n") if patch else []
+    for line in lines[:_LINES_SHOWN]:
+        say(line[:_WIDTH_SHOWN].decode("utf-8", "backslashreplace"))
+    if len(lines) > _LINES_SHOWN:
+        progress(f"{_LINES_SHOWN:,} of {len(lines):,} lines shown; in a pipe or a file, it is whole")
     return 0
 
 
 def apply(options: argparse.Namespace) -> int:
     """Apply a task's diff to the checkout its environment names."""
-    outcome = Bench().results.apply(options.task, options.attempt, preflight=options.preflight)
+    outcome = Bench().results.apply(options.task, options.attempt, preflight=options.preflight, force=options.force)
     if options.json:
         print_json(
             {
@@ -254,11 +275,38 @@ def apply(options: argparse.Namespace) -> int:
                 "message": outcome.message,
                 "skipped_paths": list(outcome.skipped_paths),
                 "conflict_paths": list(outcome.conflict_paths),
+                "dirty_paths": list(outcome.dirty_paths),
             }
         )
     else:
         say(outcome.message)
+        what = "conflict" if outcome.status == "partial" else "not committed" if outcome.dirty_paths else "does not fit"
+        _list(what, outcome.conflict_paths)
+        _list("left alone", outcome.skipped_paths)
     return 0 if outcome.status == "success" else 1
+
+
+def remove(options: argparse.Namespace) -> int:
+    """Remove tasks, or bring them back; stops at the first that cannot be."""
+    bench = Bench()
+    for task in options.tasks:
+        done = bench.tasks.bring_back(task) if options.undo else bench.tasks.remove(task, for_good=options.for_good)
+        if options.json:
+            print_json({"v": 1, "id": done, "removed": not options.undo})
+        elif options.undo:
+            say(f"{done} is back")
+        else:
+            say(f"{done} removed" + ("" if options.for_good else f"; for an hour: fumehood rm --undo {done}"))
+    return 0
+
+
+def _list(what: str, paths: Sequence[str]) -> None:
+    from tui.present.text import one_name
+
+    for path in paths[:_PATHS_SHOWN]:
+        say(f"  {what}: {one_name(path)}")
+    if len(paths) > _PATHS_SHOWN:
+        say(f"  {what}: {_PATHS_SHOWN} of {len(paths)} files shown; --json has them all")
 
 
 def cancel(options: argparse.Namespace) -> int:

@@ -17,6 +17,8 @@ from tui.present.patch_header import FileDiff
 
 # So much of a large patch is shown while the rest is read.
 _FIRST = 96 << 10
+# Of a patch that is larger than anybody reads, only so much is shown: an index of more would fill the memory.
+MOST = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class Changes:
 
 
 def read(path: Path, review: DiffReview) -> Iterator[Changes]:
-    """Read a patch; a large one first as far as a screen or two need it. For a thread.
+    """Read a patch, up to `MOST` bytes of it; a large one first as far as a screen or two need it. For a thread.
 
     Raises:
         OSError: the file cannot be read.
@@ -58,7 +60,7 @@ def read(path: Path, review: DiffReview) -> Iterator[Changes]:
     if path.stat().st_size > 8 * _FIRST:
         beginning = patch.index(path, limit=_FIRST)
         yield Changes(beginning, build(beginning.files), whole=False)
-    found = patch.index(path)
+    found = patch.index(path, limit=MOST)
     yield placed(found, build(found.files), review)
 
 

@@ -3,18 +3,38 @@
 from __future__ import annotations
 
 import threading
+from array import array
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from engine.errors import EngineError
 from engine.state import tasks_dir
 from engine.tasks import journal
 from engine.tasks.events import CommandOutput
 from engine.tasks.model import TaskState
-from tui.live.line_index import LineIndex, Matches
+from engine.tasks.reading import unreadable, with_beginning
+from tui.live.backlog import Backlog
+from tui.live.line_index import LineIndex
+from tui.live.matches import Matches
+from tui.present.needle import Needle
 from tui.present.story import Command, Story
 
-# How much output is indexed or searched in one go on the event loop: a few milliseconds.
-STEP = 8 << 20
+# How much appended output is taken in in one go on the event loop: a few milliseconds.
+_STEP = 8 << 20
+
+
+@dataclass(slots=True)
+class Times:
+    """When the output of a command came: from byte `offsets[i]` on at `seconds[i]` (Unix time)."""
+
+    offsets: array[int] = field(default_factory=lambda: array("Q"))
+    seconds: array[float] = field(default_factory=lambda: array("d"))
+
+    def at(self, offset: int) -> float | None:
+        """When this byte came; None for what no event told of."""
+        number = bisect_right(self.offsets, offset) - 1
+        return self.seconds[number] if number >= 0 else None
 
 
 @dataclass(slots=True)
@@ -26,17 +46,25 @@ class Feed:
     state: TaskState = field(init=False)
     story: Story = field(init=False)
     offset: int = 0
-    filter: str = ""
+    needle: Needle | None = None
+    backlog: Backlog = field(default_factory=Backlog)
+    _times: dict[str, Times] = field(default_factory=dict)
     _indexes: dict[str, LineIndex] = field(default_factory=dict)
+    _heads: dict[str, LineIndex] = field(default_factory=dict)
     _matches: dict[str, Matches] = field(default_factory=dict)
-    _searching: set[str] = field(default_factory=set)
+    _told: dict[str, int] = field(default_factory=dict)
+    _busy: bool = False
 
     def __post_init__(self) -> None:
         self.state = TaskState(self.folder.name)
         self.story = Story(self.attempt)
 
     def poll(self) -> bool:
-        """Take in what was appended since: at most 1 MiB of events, and the output of what runs."""
+        """Take in what was appended since: at most 1 MiB of events, and the output of what runs.
+
+        True when anything is different, and while the thread works; `story.changed` says which blocks are.
+        """
+        live = set(self.story.running)
         events, offset = journal.read(self.folder, self.offset)
         changed = offset != self.offset
         self.offset = offset
@@ -44,61 +72,132 @@ class Feed:
             self.state.apply(event)
             if not isinstance(event, CommandOutput):
                 self.story.apply(event)
-        return self._grow(changed) or changed
+            elif event.run == self.attempt:
+                times = self._times.setdefault(event.id, Times())
+                times.offsets.append(event.offset)
+                times.seconds.append(event.ts)
+        grown = self._grow(live | self.story.running)
+        found = self._look_for_matches(live | self.story.running)
+        # What is done in the thread is told while it is done, and once more when it has ended.
+        was_busy, self._busy = self._busy, self.backlog.busy
+        return changed or grown or found or was_busy or self._busy or bool(self._heads)
 
     def read_all(self) -> Feed:
-        """Take in everything there is; for a thread."""
-        while self.poll():
-            pass
+        """Take in every event there is; for a thread."""
+        before = -1
+        while self.offset != before:
+            before = self.offset
+            self.poll()
         return self
 
+    def close(self) -> None:
+        """Nobody looks at it any more."""
+        self.backlog.drop()
+
+    # Lines
+
+    def path(self, command: Command) -> Path:
+        """The file that holds a command's output."""
+        return journal.output_path(self.folder, command.id)
+
+    def time_of(self, command: Command, offset: int) -> float:
+        """When a byte of a command's output came, Unix seconds."""
+        times = self._times.get(command.id)
+        return (times.at(offset) if times else None) or command.started_at
+
     def index(self, command: Command) -> LineIndex:
-        """The lines of a command's output, indexed as far as the last `poll` got."""
+        """The lines of a command's output, as far as the last `poll` got; of a large one, first those of its end."""
         found = self._indexes.get(command.id)
         if found is None:
-            found = LineIndex(journal.output_path(self.folder, command.id))
-            found.extend(STEP)
+            found = LineIndex(self.path(command))
             self._indexes[command.id] = found
+            self._extend(command, found)
         return found
 
-    def matches(self, command: Command) -> Matches:
-        """The output lines of a command that the filter lets through."""
-        found = self._matches.get(command.id)
-        if found is None:
-            found = Matches(journal.output_path(self.folder, command.id), self.filter)
-            self._matches[command.id] = found
-            if found.extend(STEP) or command.running:
-                self._searching.add(command.id)
-        return found
+    def _extend(self, command: Command, index: LineIndex) -> bool:
+        grown = index.extend(_STEP)
+        if index.head is not None and self._heads.get(command.id) is not index:
+            self._heads[command.id] = index
+            self.backlog.add(index.head)
+        return grown
 
-    def set_filter(self, text: str) -> None:
-        """Show only what contains `text`; empty shows everything."""
-        self.filter = text
-        self._matches.clear()
-        self._searching.clear()
+    def adopt_heads(self) -> None:
+        """Take in what was counted in the thread: lines have other numbers then."""
+        for name, index in list(self._heads.items()):
+            if index.adopt_head():
+                del self._heads[name]
+                self.story.touch(self.story.number_of(name))
 
-    def _grow(self, changed: bool) -> bool:
+    @property
+    def indexing(self) -> float | None:
+        """Which part of what is counted in the thread is counted; None when there is nothing."""
+        heads = [index.head for index in self._heads.values() if index.head is not None]
+        if not heads:
+            return None
+        return sum(head.counted for head in heads) / sum(head.blocks for head in heads)
+
+    def _grow(self, numbers: set[int]) -> bool:
         grown = False
-        for number, block in enumerate(self.story.blocks):
-            if not isinstance(block, Command):
-                continue
-            if block.id in self._searching and self.filter:
-                before = len(self.matches(block).lines)
-                more = self.matches(block).extend(STEP)
-                if not more and not block.running:
-                    self._searching.discard(block.id)
-                if more or len(self.matches(block).lines) != before:
-                    self.story.touch(number)
-                    grown = True
-            behind = block.running or changed or self._is_behind(block)
-            if block.shows_output and behind and self.index(block).extend(STEP):
+        for number in numbers:
+            command = self.story.blocks[number]
+            assert isinstance(command, Command)
+            if (command.shows_output or command.id in self._indexes) and self._extend(command, self.index(command)):
                 self.story.touch(number)
                 grown = True
         return grown
 
-    def _is_behind(self, command: Command) -> bool:
-        known = self._indexes.get(command.id)
-        return known is not None and known.size < command.size
+    # Looking for a text
+
+    def look_for(self, needle: Needle | None) -> None:
+        """Find the lines that have a text, in a thread; None is for nothing."""
+        self.needle = needle
+        self.backlog.drop(Matches)
+        self._matches.clear()
+        self._told.clear()
+        if needle is not None:
+            for block in self.story.blocks:
+                if isinstance(block, Command):
+                    self._search(block)
+
+    def _search(self, command: Command) -> Matches:
+        assert self.needle is not None
+        matches = Matches(self.path(command), self.needle.text)
+        self._matches[command.id] = matches
+        if matches.grown():
+            self.backlog.add(matches)
+        return matches
+
+    def matches(self, command: Command) -> Matches:
+        """The lines of a command's output that have what is looked for, as far as it was searched."""
+        return self._matches.get(command.id) or self._search(command)
+
+    @property
+    def searching(self) -> float | None:
+        """Which part of all output was searched; None when all of it was."""
+        if self.needle is None or not self.backlog.busy:
+            return None
+        size = sum(max(matches.searched, self._size_of(name)) for name, matches in self._matches.items())
+        return sum(matches.searched for matches in self._matches.values()) / size if size else None
+
+    def _size_of(self, name: str) -> int:
+        block = self.story.blocks[self.story.number_of(name)]
+        return block.size if isinstance(block, Command) else 0
+
+    def _look_for_matches(self, live: set[int]) -> bool:
+        if self.needle is None:
+            return False
+        changed = False
+        for number in live:
+            command = self.story.blocks[number]
+            if isinstance(command, Command) and (matches := self.matches(command)).grown():
+                self.backlog.add(matches)
+        for name, matches in self._matches.items():
+            count = matches.count
+            if self._told.get(name) != count:
+                self._told[name] = count
+                self.story.touch(self.story.number_of(name))
+                changed = True
+        return changed
 
 
 @dataclass(slots=True)
@@ -125,13 +224,17 @@ class Board:
             del self.states[gone], self._offsets[gone]
             changed = True
         for folder in folders:
-            changed |= self._read(folder)
+            try:
+                changed |= self._read(folder)
+            except EngineError as error:
+                changed |= folder.name not in self.states
+                self.states[folder.name], self._offsets[folder.name] = unreadable(folder, error), 0
         return changed
 
     def _read(self, folder: Path) -> bool:
         offset = self._offsets.get(folder.name, 0)
         try:
-            if (folder / journal.JOURNAL).stat().st_size <= offset:
+            if (folder / journal.JOURNAL).stat().st_size <= offset and folder.name in self.states:
                 return False
         except FileNotFoundError:
             return False
@@ -144,6 +247,7 @@ class Board:
                 changed |= not isinstance(event, CommandOutput)
             if after == offset:
                 self._offsets[folder.name] = offset
+                with_beginning(folder, state)
                 return changed
             offset = after
 

@@ -17,11 +17,15 @@ class Preferences:
         diff_split: old and new side by side.
         diff_hide_space: changes of white space alone are hidden.
         diff_files: the tree of files is shown.
+        log_wrap: long lines of a log take several rows.
+        log_times: before each row of a log stands when it came.
     """
 
     diff_split: bool | None = None
     diff_hide_space: bool | None = None
     diff_files: bool | None = None
+    log_wrap: bool | None = None
+    log_times: bool | None = None
 
     @classmethod
     def read(cls) -> Preferences:
@@ -33,10 +37,17 @@ class Preferences:
         known = {entry.name for entry in fields(cls)} if isinstance(data, dict) else set()
         return cls(**{name: data[name] for name in known if isinstance(data.get(name), bool)})
 
-    def write(self) -> None:
-        """Keep it; where that is not possible it holds until the workbench is left."""
+    def keep(self, **chosen: bool) -> None:
+        """Choose, and keep it; where that is not possible it holds until the workbench is left.
+
+        What others chose meanwhile stays as they left it.
+        """
+        kept = self.read()
+        for name, value in chosen.items():
+            setattr(self, name, value)
+            setattr(kept, name, value)
         try:
-            write_atomic(_path(), json.dumps(asdict(self), indent=1) + "\n")
+            write_atomic(_path(), json.dumps(asdict(kept), indent=1) + "\n")
         except OSError:
             return
 

@@ -6,6 +6,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
+from engine import sizes
 from engine.tasks.model import TaskState
 from tui.live.changes import Changes
 from tui.live.preferences import Preferences
@@ -104,7 +105,9 @@ class DiffPane(Pane):
         self.query_one("#diff-status", Bar).show(Row(((f" {said}", "muted"),), right))
 
     def _words(self, changes: Changes) -> list[str]:
-        view, said = self.diff_view, []
+        view, patch, said = self.diff_view, changes.patch, []
+        if changes.whole and patch.indexed < patch.size:
+            said.append(f"{sizes.words(patch.indexed)} of {sizes.words(patch.size)} shown; e writes it whole")
         if view.needle:
             at = view.match_number
             found = f"{at:,} of {len(view.matches):,}" if at else words.count(len(view.matches), "line")
@@ -132,8 +135,7 @@ class DiffPane(Pane):
     def _want_files(self, wanted: bool) -> None:
         self._asked_for_files = wanted
         if self.size.width >= _FILES_BESIDE:
-            self.preferences.diff_files = wanted
-            self.preferences.write()
+            self.preferences.keep(diff_files=wanted)
         self._place_files()
 
     def _place_files(self) -> None:
@@ -180,16 +182,15 @@ class DiffPane(Pane):
     def toggle_split(self) -> None:
         """Side by side, or one under another; kept."""
         view = self.diff_view
-        view.split_wanted = self.preferences.diff_split = not view.split
-        self.preferences.write()
+        view.split_wanted = not view.split
+        self.preferences.keep(diff_split=view.split_wanted)
         view.arrange_again()
 
     def toggle_space(self) -> None:
         """Hide changes of white space alone, or show them; kept. What is applied is always everything."""
         view = self.diff_view
         view.hide_space = not view.hide_space
-        self.preferences.diff_hide_space = view.hide_space
-        self.preferences.write()
+        self.preferences.keep(diff_hide_space=view.hide_space)
         view.arrange_again()
 
     # Looking for something

@@ -37,7 +37,7 @@ class EnvironmentPane(Pane):
         self._shown = (entry, number, of)
         view = self.query_one(EnvironmentView)
         if entry is None:
-            view.set_placeholder(*environment.NO_ENVIRONMENT)
+            view.set_placeholder(*environment.no_environment())
             view.show([])
         elif entry.environment is None:
             view.show(environment.problem_rows(entry.path, entry.problems, self.inside))

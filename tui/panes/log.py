@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from textual import on
 from textual.app import ComposeResult
 
 from tui.live.feed import Feed
+from tui.panes.log_reader import LogReader
 from tui.panes.pane import Pane
 from tui.present import task, words
 from tui.present.row import Row, Span, row
@@ -23,20 +23,19 @@ _EMPTY = (
 
 
 class LogPane(Pane):
-    """Facts and phases on top, the log, and below it what is in sight of it."""
+    """Facts and phases on top, then the log."""
 
     NUMBER, NAME, GROUP = 4, "Log", "log"
 
     def compose(self) -> ComposeResult:
-        """Two bars, the log, the status; the filter comes when it is asked for."""
+        """Two bars, the log."""
         yield Bar(widget_id="log-facts")
         yield Bar(widget_id="log-phases")
-        yield LogView(widget_id="log-view")
-        yield Bar(widget_id="log-status")
+        yield LogReader()
 
     def on_mount(self) -> None:
         """Nothing is open yet."""
-        self.log_view.set_placeholder(*_EMPTY)
+        self.reader.set_empty(*_EMPTY)
 
     @property
     def view(self) -> LineView:
@@ -49,14 +48,18 @@ class LogPane(Pane):
         return self.query_one(LogView)
 
     @property
+    def reader(self) -> LogReader:
+        """The log with its status."""
+        return self.query_one(LogReader)
+
+    @property
     def feed(self) -> Feed | None:
         """The task that is shown."""
         return self.log_view.feed
 
     def show(self, feed: Feed | None) -> None:
         """Show another task."""
-        self._remove_filter()
-        self.log_view.show(feed)
+        self.reader.show(feed)
         self.tick()
 
     def tick(self) -> None:
@@ -67,68 +70,17 @@ class LogPane(Pane):
             self.query_one("#log-phases", Bar).show(row(""))
             self.set_title("")
             return
-        now = words.now()
         width = self.inside
         facts = tuple(task.facts(feed.state, feed.attempt))
-        place: tuple[Span, ...] = ((f"{self._place()} ", "muted"),)
         framed = not (self.screen.has_class("-narrow") or self.screen.has_class("zoomed"))
         title: tuple[Span, ...] = ((f" {task.title(feed.state)}", "strong"),)
-        head = Row(((" ", ""), *facts), place) if framed else Row(title, facts)
+        head = Row(((" ", ""), *facts)) if framed else Row(title, facts)
         self.query_one("#log-facts", Bar).show(head)
-        self.query_one("#log-phases", Bar).show(task.phases_row(feed.state, feed.attempt, now, width))
+        self.query_one("#log-phases", Bar).show(task.phases_row(feed.state, feed.attempt, words.now(), width))
         self.set_title(task.title(feed.state)[: max(10, width - 12)])
-        self.query_one("#log-status", Bar).show(Row(((" ", ""), *place)))
         self.log_view.refresh_running()
-
-    def _place(self) -> str:
-        view = self.log_view
-        count = view.row_count()
-        words_ = [f"{min(view.cursor + 1, count):,}/{count:,}"]
-        if view.following:
-            words_.append("following" if view.feed and not view.feed.state.finished else "end")
-        else:
-            words_.append(f"paused · +{view.unseen:,} new · G follows" if view.unseen else "G to the end")
-        if view.feed and view.feed.filter:
-            words_.append(f'only "{view.feed.filter}" · esc shows all')
-        return " · ".join(words_)
-
-    @on(LogView.Status)
-    def _status_changed(self) -> None:
-        self.tick()
-
-    # Filter
-
-    def open_filter(self) -> None:
-        """Ask what to look for."""
-        from tui.widgets.filter import FilterField
-
-        if self.feed is not None:
-            fields = self.query(FilterField)
-            if fields:
-                fields.first().focus()
-            else:
-                self.mount(FilterField(self.feed.filter), after="#log-view")
+        self.reader.tick()
 
     def back(self) -> bool:
-        """Show everything again; False when there was no filter."""
-        if not self._remove_filter() and not (self.feed and self.feed.filter):
-            return False
-        self.set_filter("")
-        self.log_view.focus()
-        return True
-
-    def _remove_filter(self) -> bool:
-        found = self.query(".filter")
-        found.remove()
-        return bool(found)
-
-    def filter_entered(self) -> None:
-        """Back to the log, the filter stays."""
-        if self.feed is not None and not self.feed.filter:
-            self._remove_filter()
-        self.log_view.focus()
-
-    def set_filter(self, text: str) -> None:
-        """Show only what contains the text."""
-        self.log_view.filter(text)
-        self.tick()
+        """Leave what is innermost in the log."""
+        return self.reader.back()

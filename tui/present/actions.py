@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from textual.binding import Binding, BindingType
@@ -44,27 +45,41 @@ class Action:
 
     @property
     def key(self) -> str:
-        """The key to show, as it is on the keyboard."""
-        return shown(self.keys[0])
+        """The key to show, as it is on the keyboard: the user's own, if there is one."""
+        return shown(_own_keys.get(self.id, self.keys)[0])
 
     @property
     def all_keys(self) -> str:
         """All keys, as they are on the keyboard."""
-        return " ".join(shown(key) for key in self.keys)
+        return " ".join(shown(key) for key in _own_keys.get(self.id, self.keys))
+
+
+# The keys of this process's user, by the id of the action; see `use`.
+_own_keys: dict[str, tuple[str, ...]] = {}
+
+
+def use(keys: Mapping[str, tuple[str, ...]]) -> None:
+    """From now on show these keys of the user's (`keymap.read`) instead of the actions' own."""
+    _own_keys.clear()
+    _own_keys.update(keys)
 
 
 _NAMES = {
-    "question_mark": "?", "slash": "/", "plus": "+", "underscore": "_", "minus": "-", "left_square_bracket": "[",
+    "ampersand": "&", "question_mark": "?", "slash": "/", "plus": "+", "underscore": "_", "minus": "-",
+    "left_square_bracket": "[",
     "right_square_bracket": "]", "left_curly_bracket": "{", "right_curly_bracket": "}", "escape": "esc",
     "pageup": "PgUp", "pagedown": "PgDn", "up": "↑", "down": "↓", "left": "←", "right": "→",
-    "shift+tab": "S-tab", "shift+down": "S-↓", "shift+up": "S-↑", "ctrl+w": "^w",
-    "ctrl+d": "^d", "ctrl+u": "^u", "ctrl+p": "^p", "ctrl+s": "^s", "ctrl+c": "^c",
+    "shift+tab": "S-tab", "shift+down": "S-↓", "shift+up": "S-↑",
+    "equals_sign": "=", "colon": ":", "comma": ",", "full_stop": ".", "exclamation_mark": "!", "at": "@",
 }  # fmt: skip
+SHOWN = {shown: name for name, shown in _NAMES.items()}
+"""Textual's names by what is on the keyboard."""
 
 ACTIONS = (
     Action("new_task", ("n",), "everywhere", "new", "Write a prompt and start a task", True),
     Action("apply", ("a",), "everywhere", "apply", "Apply the diff of this task to your checkout", True),
     Action("cancel_task", ("x",), "everywhere", "cancel", "Stop this task", True),
+    Action("attempts", ("V",), "everywhere", "attempts", "Compare the attempts of this task and pick one", True),
     Action("reset_cache", ("R",), "everywhere", "reset cache", "Throw the snapshot of this environment away", True),
     Action("zoom", ("plus",), "everywhere", "zoom", "Give this pane the whole screen, or take it back", True),
     Action("unzoom", ("underscore", "minus"), "everywhere", "unzoom", "Show all panes again"),
@@ -75,28 +90,54 @@ ACTIONS = (
     Action("pane_5", ("5",), "everywhere", "diff", "Go to the diff"),
     Action("next_pane", ("tab",), "everywhere", "next pane", "Go to the next pane"),
     Action("previous_pane", ("shift+tab",), "everywhere", "previous pane", "Go to the pane before"),
-    Action("next_theme", ("T",), "everywhere", "theme", "Use the next theme"),
-    Action("palette", ("ctrl+p",), "everywhere", "palette", "Find an action by its name"),
+    Action("undo", ("u",), "everywhere", "undo", "Take back what was removed last", True),
+    Action("themes", ("T",), "everywhere", "theme", "Choose the colours"),
+    Action("palette", ("colon", "ctrl+p"), "everywhere", "palette", "Find an action, a task, an environment, a theme"),
+    Action("redraw", ("ctrl+l",), "everywhere", "redraw", "Write the whole screen again"),
+    Action("jump", ("ctrl+o",), "everywhere", "go to", "Find a task or an environment and go there"),
     Action("back", ("escape",), "everywhere", "back", "Leave the filter, the zoom, or go back to the tasks"),
     Action("help", ("question_mark",), "everywhere", "help", "Show every key, and which work here", True),
     Action("quit_bench", ("q", "ctrl+c"), "everywhere", "quit", "Leave; running tasks go on", True),
     Action("open_task", ("enter",), "tasks", "open", "Open this task and go to its log", True),
+    Action("filter_tasks", ("slash",), "tasks", "filter", "Show only tasks that contain words", True, by_screen=True),
+    Action("retry_task", ("r",), "tasks", "retry", "Start a new task with the same prompt", True, by_screen=True),
+    Action("remove_task", ("D",), "tasks", "remove", "Remove this task", True, by_screen=True),
     Action("next_environment", ("right_square_bracket",), "environment", "next", "The next one", True, by_screen=True),
     Action("previous_environment", ("left_square_bracket",), "environment", "", "Show the one before", by_screen=True),
     Action("edit_environment", ("e",), "environment", "edit", "Edit its file here", True, by_screen=True),
     Action("reload", ("r",), "environment", "reload", "Read the environment files again", True, by_screen=True),
     Action("settings", ("s",), "environment", "settings", "Secrets, network, variables …", True, by_screen=True),
     Action("edit_outside", ("E",), "environment", "$EDITOR", "Edit its file in $EDITOR", by_screen=True),
-    Action("init_environment", ("i",), "environment", "init", "Write a first file here", True, by_screen=True),
+    Action(
+        "init_environment",
+        ("i",),
+        "environment",
+        "init",
+        "See what a first file would be; write it",
+        True,
+        by_screen=True,
+    ),
     Action("refresh_cache", ("r",), "cache", "refresh", "Look at the cache again", True, by_screen=True),
     Action("explain_cache", ("e",), "cache", "explain", "Everything the decision depends on", True, by_screen=True),
     Action("cache_log", ("enter",), "cache", "log", "The log of the last refresh or rebuild", True, by_screen=True),
     Action("fold", ("enter", "space"), "log", "fold", "Fold or unfold this command or text", True),
-    Action("filter", ("slash",), "log", "filter", "Show only lines that contain a text", True, by_screen=True),
+    Action("log_search", ("slash",), "log", "search", "Find a text", True),
+    Action("log_filter", ("ampersand",), "log", "only", "Show only lines that contain a text", True),
+    Action("log_next", ("n",), "log", "", "While searching: to the next match"),
+    Action("log_previous", ("N",), "log", "", "While searching: to the match before"),
     Action("next_failure", ("right_square_bracket",), "log", "next failure", "Go to the next failure", True),
     Action("previous_failure", ("left_square_bracket",), "log", "", "Go to the failure before"),
     Action("follow", ("G", "end"), "log", "follow", "Go to the end and follow what happens", True),
     Action("fold_all", ("o",), "log", "fold all", "Fold or unfold everything"),
+    Action("raw", ("r",), "log", "raw", "This output raw and whole, then of all commands", True),
+    Action("log_wrap", ("w",), "log", "wrap", "Wrap long lines, or cut them", True),
+    Action("log_times", ("t",), "log", "times", "Show when each line came, or do not"),
+    Action("mark_down", ("shift+down", "J"), "log", "", "Select one more row below"),
+    Action("mark_up", ("shift+up", "K"), "log", "", "Select one more row above"),
+    Action("copy_log", ("y",), "log", "copy", "Copy the selection, or the line, command or text at the cursor", True),
+    Action("copy_command", ("Y",), "log", "copy command", "Copy the command whose output this is"),
+    Action("save_log", ("s", "ctrl+s"), "log", "save", "Write what is shown to a file, as plain text"),
+    Action("log_pager", ("p",), "log", "pager", "Read what is shown in $PAGER, as plain text"),
     Action("next_attempt", ("v",), "log", "attempt", "Show the next attempt of this task", by_screen=True),
     Action("next_hunk", ("right_square_bracket",), "diff", "next hunk", "Go to the next hunk", True),
     Action("previous_hunk", ("left_square_bracket",), "diff", "", "Go to the hunk before"),
@@ -153,6 +194,7 @@ ACTIONS = (
     Action("previous_match", ("N",), "diff", "", "While searching: to the line before that has it"),
     Action("copy_lines", ("y",), "diff", "copy", "Copy the selected lines, or this hunk", by_screen=True),
     Action("copy_path", ("Y",), "diff", "copy path", "Copy the name of this file", by_screen=True),
+    Action("publish", ("P",), "diff", "publish", "Push as a branch, or open a pull request", True, by_screen=True),
     Action("save_patch", ("e",), "diff", "export", "Write the patch to a file", by_screen=True),
     Action(
         "filter_files",
@@ -181,7 +223,19 @@ ACTIONS = (
 
 def shown(key: str) -> str:
     """A Textual key name as it is on the keyboard."""
+    if key.startswith("ctrl+"):
+        return f"^{shown(key.removeprefix('ctrl+'))}"
     return _NAMES.get(key, key)
+
+
+def keymap() -> dict[str, str]:
+    """The user's keys as Textual takes them."""
+    return {action_id: ",".join(keys) for action_id, keys in _own_keys.items()}
+
+
+def key_of(action_id: str) -> str:
+    """The key of an action, for texts that name it."""
+    return next(action.key for action in ACTIONS if action.id == action_id)
 
 
 def of(group: str) -> list[Action]:

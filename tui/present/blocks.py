@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 from tui.live.line_index import Line
 from tui.present import sgr, words
-from tui.present.row import Row, Span, row, wrap
+from tui.present.needle import places
+from tui.present.row import Row, Span, marked, row, wrap
 from tui.present.story import Command, Text, TextKind
 from tui.present.text import one_line
 
@@ -30,7 +32,7 @@ _LOOK: dict[TextKind, tuple[str, str, str]] = {
 }
 
 
-def command_row(command: Command, now: float) -> Row:
+def command_row(command: Command, now: float, *, unfolded: bool | None = None) -> Row:
     """The heading of a command: state, what it runs, how long it took, its exit code, whether it is unfolded."""
     glyph, role = words.state(command.status)
     seconds = now - command.started_at if command.running else command.duration
@@ -38,7 +40,8 @@ def command_row(command: Command, now: float) -> Row:
     code = {"timeout": "time", "killed": "kill", "lost": "lost"}.get(command.status, "")
     if not code and command.exit_code is not None:
         code = str(command.exit_code)
-    fold = "▾" if command.shows_output else "▸" if command.size else " "
+    shown = command.shows_output if unfolded is None else unfolded
+    fold = "▾" if shown else "▸" if command.size else " "
     right: tuple[Span, ...] = (
         (f"{took:>7}", "muted"),
         (f"{code:>5}", "bad" if command.failed else "faint"),
@@ -49,29 +52,54 @@ def command_row(command: Command, now: float) -> Row:
 
 
 @lru_cache(maxsize=2048)
-def output_row(line: Line) -> Row:
+def output_row(line: Line, lead: str = "") -> Row:
     """One line of output in its own colours; what a carriage return overwrote is marked `␍`."""
     text = line.data.decode("utf-8", "replace").rstrip("\r")
     head, over, last = text.rpartition("\r")
     spans: list[Span] = [("␍", "faint"), *sgr.spans(last)] if over and head.strip() else list(sgr.spans(last))
     if line.cut:
         spans.append((f"… {line.cut:,} bytes not shown", "warn"))
-    return Row((*_GUTTER, *spans), fixed=3)
+    return _inner(lead, *spans, wraps=True)
 
 
-def command_line_row(text: str) -> Row:
+def _inner(lead: str, *spans: Span, wraps: bool = False) -> Row:
+    """A row under the heading of a command, behind its rule."""
+    gutter = f"{lead} │ "
+    return Row(((gutter, "faint"), *spans), fixed=len(gutter), wraps=wraps)
+
+
+def command_line_row(text: str, lead: str = "") -> Row:
     """A further line of a command of several lines."""
-    return Row((*_GUTTER, (text, "muted")), fixed=3)
+    return _inner(lead, (text, "muted"), wraps=True)
 
 
-def above_row(hidden: int) -> Row:
-    """Stands for the beginning of a long output that is not shown."""
-    return Row((*_GUTTER, (f"⋯ {words.count(hidden, 'line')} above · enter shows all", "muted")))
+def above_row(hidden: int, lead: str = "") -> Row:
+    """Stands for the beginning of a long output that is not shown; `hidden` is 0 while its lines are not counted."""
+    said = f"{words.count(hidden, 'line')} above" if hidden else "more above"
+    return _inner(lead, (f"⋯ {said} · enter shows all", "muted"))
 
 
-def empty_row(command: Command) -> Row:
+def counting_row(lead: str = "") -> Row:
+    """Stands for the beginning of an output whose lines are being counted."""
+    return _inner(lead, ("⋯ the lines above are being counted", "muted"))
+
+
+def empty_row(command: Command, lead: str = "") -> Row:
     """Says that a command printed nothing, or nothing yet."""
-    return Row((*_GUTTER, ("no output yet" if command.running else "no output", "muted")))
+    return _inner(lead, ("no output yet" if command.running else "no output", "muted"))
+
+
+def with_lead(line: Row, lead: str) -> Row:
+    """A row behind a lead, such as a time, that stays where it is when the rest goes sideways."""
+    return replace(line, left=((lead, "faint"), *line.left), fixed=line.fixed + len(lead)) if lead else line
+
+
+@lru_cache(maxsize=1024)
+def with_needle(line: Row, needle: str) -> Row:
+    """A row with what is looked for marked in it."""
+    text = "".join(text for text, _ in line.left)
+    parts = [(max(first, line.fixed), last) for first, last in places(text, needle) if last > line.fixed]
+    return replace(line, left=tuple(marked(line.left, parts, "match"))) if parts else line
 
 
 def text_rows(block: Text, width: int) -> list[Row]:
@@ -118,3 +146,23 @@ def _end_rows(block: Text, width: int) -> list[Row]:
     lines = wrap(said, width - 5)
     rows = [row((f" {glyph} ", role), (lines[0], f"strong {role}"), right=((f"{block.hint}  ", "muted"),))]
     return rows + [row("   ", (line, role)) for line in lines[1:]]
+
+
+def plain_text(block: Text) -> list[str]:
+    """A text as lines without a width."""
+    if block.kind == "end":
+        return ["", f"{block.status}: {block.text}" if block.text else block.status]
+    if block.kind in ("phase", "answer"):
+        heading = ["", f"── {block.text if block.kind == 'phase' else 'answer'}"]
+        return heading if block.kind == "phase" else [*heading, *block.text.splitlines()]
+    glyph = _LOOK[block.kind][0]
+    first, *more = block.text.splitlines() or [""]
+    return [f"{glyph} {first}", *(f"{' ' * len(glyph)} {line}" for line in more), *block.hint.splitlines()]
+
+
+def plain_end(command: Command) -> str:
+    """How a command ended."""
+    if command.running:
+        return "(runs)"
+    how = command.status if command.exit_code is None else f"exit {command.exit_code}"
+    return f"({how} in {words.short_time(command.duration)})"

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from engine.tasks.comments import Comment
 from tui.present import patch
-from tui.present.file_tree import STATUS, one_name
+from tui.present.file_tree import STATUS
 from tui.present.patch import PatchIndex
 from tui.present.patch_header import FileDiff
 from tui.present.row import Row, Span, row, wrap
-from tui.present.text import one_line
+from tui.present.text import one_line, one_name
 
 _QUOTED = 4
 _SIGN = {patch.ADDED: ("+", "added", "added-line"), patch.REMOVED: ("-", "removed", "removed-line")}

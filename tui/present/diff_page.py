@@ -10,6 +10,7 @@ from textual.cache import LRUCache
 from tui.present import diff, patch
 from tui.present.arrange import CHANGED, NONE, SPACE_ONLY, Arrangement
 from tui.present.highlight import highlight
+from tui.present.needle import places
 from tui.present.row import EMPTY, Row, Span, marked
 from tui.present.text import clean
 from tui.present.word_diff import Part, align, changed_parts
@@ -84,7 +85,7 @@ class DiffPage:
                 blank = trailing.group().replace(" ", "·")
                 spans = [*_until(spans, trailing.start()), (blank, "warn")]
         if self.needle:
-            spans = marked(spans, _places(text, self.needle), "match")
+            spans = marked(spans, places(text, self.needle), "match")
         return diff.Line(kind, 0, tuple(spans), self.patch.lengths[patch_row] - patch.SHOWN)
 
     def _changed(self, old: int, new: int) -> tuple[list[Part], list[Part]]:
@@ -186,11 +187,3 @@ def _until(spans: Sequence[Span], length: int) -> list[Span]:
             kept.append((text[:length], role))
         length -= len(text)
     return kept
-
-
-def _places(text: str, needle: str) -> list[tuple[int, int]]:
-    """Where a line has what is looked for, capital or small."""
-    lowered, wanted = text.lower(), needle.lower()
-    if len(lowered) != len(text):
-        return []
-    return [(match.start(), match.end()) for match in re.finditer(re.escape(wanted), lowered)]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tui.present import words
+from tui.present import actions, words
 from tui.present.row import Row, Span, row, wrap
 from tui.present.text import one_line
 
@@ -15,15 +15,19 @@ if TYPE_CHECKING:
 
 _KEY_CELLS = 11
 
-NO_ENVIRONMENT = (
-    row(""),
-    row("  No environment here."),
-    row(""),
-    row(("  Make one in your repository:", "muted")),
-    row(("  fumehood env init", "key")),
-    row(""),
-    row(("  then ", "muted"), ("r", "key"), (" reads it", "muted")),
-)
+
+def no_environment() -> tuple[Row, ...]:
+    """What the pane says while there is no environment: what one is, and how to get it."""
+    keys = (("init_environment", "see what a first one would be"), ("reload", "read the files again"))
+    return (
+        row(""),
+        row("  No environment here."),
+        row(""),
+        row(("  One file says what a task's", "muted")),
+        row(("  container is made of.", "muted")),
+        row(""),
+        *(row((f"  {actions.key_of(name)}", "key"), (f"  {said}", "muted")) for name, said in keys),
+    )
 
 
 def rows(environment: Environment, width: int) -> list[Row]:

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from tui.present.patch_header import FileDiff
 from tui.present.row import Row, Span, row
-from tui.present.text import clean
+from tui.present.text import one_name
 
 _DEEPEST = 40
 STATUS = {"A": "ok", "D": "bad", "M": "warn", "R": "accent", "C": "accent", "T": "muted"}
@@ -122,8 +122,3 @@ def _right(file: FileDiff, viewed: bool, comments: int) -> list[Span]:
     spans += [(f" +{file.added}", "added")] if file.added else []
     spans += [(f" −{file.removed}", "removed")] if file.removed else []
     return [*spans, (" ", "")]
-
-
-def one_name(path: str) -> str:
-    """A path on one line; what would break the line is shown."""
-    return clean(path).replace("\n", "␊").replace("\t", "␉")

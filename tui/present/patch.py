@@ -31,9 +31,15 @@ _BLOCK = 512
 
 @dataclass(slots=True)
 class PatchIndex:
-    """Where the rows of a patch are in its file; three small numbers are kept for each."""
+    """Where the rows of a patch are in its file; three small numbers are kept for each.
+
+    Attributes:
+        indexed, size: bytes of the patch that are looked at, and that it has.
+    """
 
     path: Path
+    indexed: int = 0
+    size: int = 0
     files: list[FileDiff] = field(default_factory=list)
     kinds: bytearray = field(default_factory=bytearray)
     starts: array[int] = field(default_factory=lambda: array("Q"))
@@ -150,7 +156,8 @@ def index(path: Path, *, limit: int = -1) -> PatchIndex:
         data = opened.read(limit)
         if opened.read(1):
             data = data[: data.rfind(b"\n") + 1]
-    patch = PatchIndex(path)
+        size = opened.seek(0, os.SEEK_END)
+    patch = PatchIndex(path, len(data), size)
     position = 0 if data.startswith(b"diff --git ") else data.find(b"\ndiff --git ") + 1
     if position == 0 and not data.startswith(b"diff --git "):
         return patch

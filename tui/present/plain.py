@@ -83,6 +83,9 @@ class PlainLog:
                 colour = "green" if event.status in ("ready", "applied") else "red"
                 why = f": {clean(event.reason)}" if event.reason else ""
                 yield self._paint(colour, f"task {event.status}{why}")
+            case ev.Published():
+                what = event.url or event.sha[:12]
+                yield self._paint("green", f"published: {clean(event.branch)} → {clean(event.remote)} {clean(what)}")
             case ev.DiffReady():
                 files = f"{event.files_changed} file{'' if event.files_changed == 1 else 's'}"
                 yield self._paint("bold", f"diff: {files} +{event.lines_added} −{event.lines_removed}")

@@ -29,6 +29,7 @@ class Row:
         role: a role for the whole line, such as a background.
         fixed: the number of cells at the left that sideways scrolling leaves alone.
         beside: what stands in the right half of the line, when it has two.
+        wraps: whether it may take several lines of the screen, where that is wanted.
     """
 
     left: tuple[Span, ...]
@@ -36,6 +37,7 @@ class Row:
     role: str = ""
     fixed: int = 0
     beside: Row | None = None
+    wraps: bool = False
 
 
 EMPTY = Row(())
@@ -47,7 +49,10 @@ def row(*left: Span | str, right: tuple[Span, ...] = (), role: str = "") -> Row:
 
 
 def marked(spans: Sequence[Span], parts: Sequence[tuple[int, int]], role: str) -> list[Span]:
-    """The same text, with a further role on the parts of it that lie from one position up to another."""
+    """The same text, with a further role on the parts of it that lie from one position up to another.
+
+    Colours that a program chose itself give way to the role.
+    """
     if not parts:
         return list(spans)
     made: list[Span] = []
@@ -56,8 +61,9 @@ def marked(spans: Sequence[Span], parts: Sequence[tuple[int, int]], role: str) -
         after = position + len(text)
         cuts = {at for part in parts for at in part if position < at < after}
         for start, end in pairwise(sorted({position, after, *cuts})):
-            inside = any(first <= start < last for first, last in parts) and isinstance(own, str)
-            made.append((text[start - position : end - position], f"{own} {role}".strip() if inside else own))
+            inside = any(first <= start < last for first, last in parts)
+            looks = f"{own} {role}".strip() if isinstance(own, str) else role
+            made.append((text[start - position : end - position], looks if inside else own))
         position = after
     return made
 
@@ -83,6 +89,50 @@ def paint(line: Row, width: int, palette: Palette, base: Style, *, shift: int = 
     gap = width - used - sum(cell_len(s.text) for s in right)
     strip = Strip([*left, Segment(" " * max(0, gap), base), *right])
     return strip.adjust_cell_length(width, base)
+
+
+def paint_wrapped(line: Row, width: int, palette: Palette, base: Style, *, tab: int = 8) -> list[Strip]:
+    """A row that wraps as the strips it needs; before all but the first, only the rules of what it begins with."""
+    if not line.wraps or width - line.fixed < 8:
+        return [paint(line, width, palette, base, tab=tab)]
+    if line.role:
+        base += palette.style(line.role)
+    whole = Strip(_segments(line.left, palette, base, tab))
+    if whole.cell_length <= width:
+        return [whole.adjust_cell_length(width, base)]
+    lead = list(whole.crop(0, line.fixed))
+    further = [Segment("".join(c if c == "│" else " " for c in text), style) for text, style, _ in lead]
+    strips: list[Strip] = []
+    for piece in _chopped(list(whole.crop(line.fixed)), width - line.fixed):
+        strips.append(Strip([*(further if strips else lead), *piece]).adjust_cell_length(width, base))
+    return strips
+
+
+def _chopped(segments: list[Segment], width: int) -> list[list[Segment]]:
+    """The segments in pieces of at most so many cells; no character is cut in two."""
+    pieces: list[list[Segment]] = [[]]
+    room = width
+    for text, style, _ in segments:
+        while text:
+            fits = text[:room] if text.isascii() else _beginning(text, room)
+            if not fits:
+                pieces.append([])
+                room = width
+                continue
+            pieces[-1].append(Segment(fits, style))
+            room -= cell_len(fits)
+            text = text[len(fits) :]
+    return pieces
+
+
+def _beginning(text: str, room: int) -> str:
+    """As much of a text as fits; with what has no width of its own after it."""
+    used = 0
+    for number, character in enumerate(text):
+        used += cell_len(character)
+        if used > room:
+            return text[:number]
+    return text
 
 
 def _segments(parts: tuple[Span, ...], palette: Palette, base: Style, tab: int) -> list[Segment]:

@@ -31,6 +31,11 @@ def spans(line: str) -> list[tuple[str, Style]]:
     return found
 
 
+def plain(line: str) -> str:
+    """A line of output cleaned, without its colours."""
+    return _SGR.sub("", clean_output(line))
+
+
 @lru_cache(maxsize=512)
 def _after(style: Style, codes: str) -> Style:
     """The style that holds after an SGR sequence with these parameters."""

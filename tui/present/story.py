@@ -50,7 +50,7 @@ class Command:
 
 @dataclass(slots=True)
 class Text:
-    """A text; `lines_folded` keeps only its first line on the screen."""
+    """A text, told at `at` (Unix seconds); of one that is not `unfolded` only the first line is on the screen."""
 
     kind: TextKind
     text: str
@@ -58,6 +58,7 @@ class Text:
     hint: str = ""
     unfolded: bool = True
     status: str = ""
+    at: float = 0.0
 
 
 Block: TypeAlias = Command | Text
@@ -65,11 +66,16 @@ Block: TypeAlias = Command | Text
 
 @dataclass(slots=True)
 class Story:
-    """The blocks of attempt `attempt`; `apply` adds what an event tells, `changed` says from which block on."""
+    """The blocks of attempt `attempt`; `apply` adds what an event tells.
+
+    `changed` is the first block that looks different now, `running` has the numbers of the commands that run.
+    """
 
     attempt: int = 1
     blocks: list[Block] = field(default_factory=list)
     changed: int | None = 0
+    running: set[int] = field(default_factory=set)
+    _now: float = 0.0
     _commands: dict[str, int] = field(default_factory=dict)
     _phase: str = ""
     _heading: str = ""
@@ -80,10 +86,12 @@ class Story:
         """Take one event in; those of other attempts are passed over, those of the whole task are not."""
         if event.run != self.attempt and not isinstance(event, ev.TaskStatus | ev.CacheDecision):
             return
+        self._now = event.ts
         match event:
             case ev.CommandStarted():
                 self._head(event.phase)
                 self._commands[event.id] = len(self.blocks)
+                self.running.add(len(self.blocks))
                 self._add(Command(event.id, event.command, event.phase, event.ts))
             case ev.CommandFinished():
                 self._finished(event)
@@ -131,6 +139,8 @@ class Story:
                 self._add(Text("error", f"network lost: {event.reason}"))
             case ev.NetworkRestored():
                 self._add(Text("notice", "network restored, under the same policy"))
+            case ev.Published():
+                self._add(Text("notice", f"published: {event.branch} → {event.remote}", hint=event.url))
             case ev.Notice():
                 self._add(Text("warning" if event.level == "warning" else "notice", event.text))
             case ev.Error():
@@ -139,8 +149,18 @@ class Story:
                 pass
 
     def _add(self, block: Block) -> None:
+        if isinstance(block, Text):
+            block.at = self._now
         self.touch(len(self.blocks))
         self.blocks.append(block)
+
+    def number_of(self, command: str) -> int:
+        """The number of the block of the command with this id.
+
+        Raises:
+            KeyError: there is none.
+        """
+        return self._commands[command]
 
     def touch(self, number: int) -> None:
         """Say that the block with this number looks different now."""
@@ -159,6 +179,7 @@ class Story:
         assert isinstance(command, Command)
         command.status, command.exit_code = event.status, event.exit_code
         command.duration, command.size = event.duration, event.bytes
+        self.running.discard(number)
         self.touch(number)
 
     def _phase_finished(self, event: ev.PhaseFinished) -> None:
@@ -184,10 +205,12 @@ class Story:
     def _status(self, event: ev.TaskStatus) -> None:
         if event.status not in FINISHED:
             return
-        for number, block in enumerate(self.blocks):
-            if isinstance(block, Command) and block.running:
-                block.status, block.duration = "lost", max(0.0, event.ts - block.started_at)
-                self.touch(number)
+        for number in self.running:
+            block = self.blocks[number]
+            assert isinstance(block, Command)
+            block.status, block.duration = "lost", max(0.0, event.ts - block.started_at)
+            self.touch(number)
+        self.running.clear()
         self._add(Text("end", event.reason, status=event.status, hint=_NEXT.get(event.status, "")))
 
 

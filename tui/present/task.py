@@ -5,15 +5,44 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.tasks.model import PhaseState, TaskState
-from tui.present import words
+from tui.present import actions, words
 from tui.present.row import Row, Span, row
 from tui.present.text import one_line
 
+# Where there is this much room, a row says more than what the task is about.
+_ROOMY = 64
 
-def list_row(state: TaskState, now: float) -> Row:
-    """The task in the list: glyph, first line of the prompt, and what came of it."""
+
+def list_row(state: TaskState, now: float, *, width: int = 0, several: bool = False) -> Row:
+    """The task in the list: glyph, first line of the prompt, what came of it, and how long ago it began.
+
+    Args:
+        width: of the list; a wide one also names agent and branch.
+        several: there are tasks of several environments, and this row says of which it is.
+    """
     glyph, role = words.state(state.status)
-    return row((f" {glyph} ", role), (one_line(state.prompt), ""), right=(*_outcome(state, now), (" ", "")))
+    left: list[Span] = [(f" {glyph} ", role)]
+    if several:
+        left.append((f"{one_line(state.environment, 24 if width >= _ROOMY else 10)} ", "accent"))
+    left.append((one_line(state.prompt), ""))
+    right = list(_outcome(state, now))
+    if len(state.attempts) > 1:
+        right.insert(0, (f"×{len(state.attempts)} ", "muted"))
+    if width >= _ROOMY:
+        right.insert(0, (f"{one_line(state.agent, 12)} · {one_line(state.branch, 24) or 'default branch'}  ", "faint"))
+    if state.finished:
+        right.append((f" {words.ago(now - state.created_at):>3}", "faint"))
+    return row(*left, right=(*right, (" ", "")))
+
+
+_SAID = {"in_progress": "running", "pending": "queued", "error": "failed"}
+
+
+def fits(state: TaskState, filtered: str) -> bool:
+    """Whether the prompt, the environment, the status, the agent, the branch or the id have every word."""
+    told = (state.status, _SAID.get(state.status, ""), state.agent, state.branch, state.id)
+    text = " ".join((state.prompt, state.environment, *told))
+    return all(word in text.lower() for word in filtered.lower().split())
 
 
 def _outcome(state: TaskState, now: float) -> tuple[Span, ...]:
@@ -26,20 +55,42 @@ def _outcome(state: TaskState, now: float) -> tuple[Span, ...]:
         return ((f"{phase or 'failed'}", "bad"),)
     if state.status in ("cancelled", "interrupted"):
         return ((state.status, "muted"),)
-    diff = state.attempts[0].diff if state.attempts else None
+    diff = state.attempts[state.chosen - 1].diff if state.attempts else None
     if diff is None or not diff.files_changed:
         return (("no changes", "muted"),)
     counts: tuple[Span, ...] = ((f"+{diff.lines_added}", "added"), (f" −{diff.lines_removed}", "removed"))
-    return (("applied ", "muted"), *counts) if state.status == "applied" else counts
+    return (*_handed_over(state), *counts)
 
 
-EMPTY_LIST = (
-    row(""),
-    row("  No tasks yet.", role=""),
-    row(""),
-    row(("  n", "key"), ("  write a prompt and start one", "muted")),
-    row(("  ?", "key"), ("  every key", "muted")),
-)
+def _handed_over(state: TaskState) -> tuple[Span, ...]:
+    """Where the result went: a request, a branch, the checkout."""
+    request = next((event for event in reversed(state.published) if event.url), None)
+    if request:
+        return ((f"{'!' if request.forge == 'gitlab' else '#'}{request.number} ", "accent"),)
+    if state.published:
+        return (("pushed ", "muted"),)
+    return (("applied ", "muted"),) if state.status == "applied" else ()
+
+
+def empty_list(environment: str) -> tuple[Row, ...]:
+    """What the list says while there is no task: what one is, and which keys lead to it."""
+    keys = (("new_task", "write a prompt, start a task"), ("palette", "everything there is"), ("help", "every key"))
+    about = f" in “{one_line(environment, 16)}”" if environment else ""
+    return (
+        row(""),
+        row(f"  No tasks yet{about}."),
+        row(""),
+        row(("  A task is one prompt. An agent", "muted")),
+        row(("  works on it in a container, and", "muted")),
+        row(("  goes on when you leave.", "muted")),
+        row(""),
+        *(row((f"  {actions.key_of(name):<3}", "key"), (f" {said}", "muted")) for name, said in keys),
+    )
+
+
+def none_fits(filtered: str) -> tuple[Row, ...]:
+    """What the list says when no task has the words."""
+    return (row(""), row(f"  No task has “{filtered}”."), row(""), row(("  esc", "key"), (" shows all", "muted")))
 
 
 def title(state: TaskState) -> str:

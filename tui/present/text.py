@@ -73,6 +73,11 @@ def _counted(match: re.Match[str]) -> str:
     return f"{match.group()[0]}⟨+{len(match.group()) - 1}⟩"
 
 
+def one_name(path: str) -> str:
+    """A path, or anything else that has to stay on one line; what would break the line is shown."""
+    return clean(path).replace("\n", "␊").replace("\t", "␉")
+
+
 def one_line(text: str, limit: int = 500) -> str:
     """The first line of a text that says something, cleaned; `…` stands for what follows."""
     lines = text.strip().splitlines()

@@ -175,6 +175,18 @@ def _style(path: Path, role: str, value: str) -> Style:
         raise ThemeInvalid(f"{path}: [styles] {role}: {error}", 'write for example "bold #aabbcc"') from error
 
 
+def own_files() -> dict[Path, tuple[int, int]]:
+    """The theme files of the user, each with what changes when it is saved."""
+    found = {}
+    for path in (config_dir() / "themes").glob("*.toml"):
+        try:
+            stat = path.stat()
+        except OSError:
+            continue
+        found[path] = (stat.st_mtime_ns, stat.st_size)
+    return found
+
+
 def load_all() -> tuple[dict[str, FumehoodTheme], list[EngineError]]:
     """Every theme by name, the user's own last, and what is wrong with the files that could not be used."""
     themes: dict[str, FumehoodTheme] = {}

@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-import os
-import shlex
-import shutil
-import subprocess
 from typing import TYPE_CHECKING, cast
 
 from textual import on
 
 from engine.bench import Bench
 from engine.errors import EngineError
+from tui.live.external import edit_file
 from tui.panes.cache import CachePane
-from tui.panes.environment import EnvironmentPane
-from tui.present import pacing, task, words
+from tui.present import notice, pacing
 from tui.screens.engine import EngineScreen
-from tui.screens.review import ReviewScreen
+from tui.screens.tasks import TasksScreen
 from tui.widgets.line_view import LineView
 
 if TYPE_CHECKING:
     from tui.app import Workbench
 
 
-class BenchScreen(ReviewScreen):
+class BenchScreen(TasksScreen):
     """Everything of one bench; what it shows of tasks is read from their journals alone."""
 
     def __init__(self, bench: Bench, task_id: str | None = None, *, watch: bool = True) -> None:
         super().__init__(bench, "log" if task_id else "tasks", watch=watch)
-        # The task to open as soon as it is there: the beginning of its id, which "" is of any; None when it is open.
-        self.wanted: str | None = task_id or ""
+        self.wanted = task_id or ""
         self._pace = pacing.Pace()
+        self._endings = notice.Endings()
+        self._offered = False
         self._patch_of: tuple[str, int, float, str] | None = None
 
     def on_mount(self) -> None:
@@ -51,13 +48,15 @@ class BenchScreen(ReviewScreen):
     @on(EngineScreen.TasksRead)
     def _tasks_read(self) -> None:
         states = self.board.newest_first()
-        self.tasks_pane.show(states)
+        for ended in self._endings.look(states):
+            self.tell_ending(ended)
+        self.tasks_pane.show(states, self.entry.name if self.entry else "")
         if self.wanted is not None:
             opened = next((s.id for s in states if s.id.startswith(self.wanted)), "")
             if opened:
                 self.wanted = None
                 self.tasks_pane.select(opened)
-                self.open_task(opened)
+                self.open_task(opened, self.board.states[opened].chosen)
         self.refresh_bars()
 
     @on(EngineScreen.Loaded)
@@ -107,20 +106,13 @@ class BenchScreen(ReviewScreen):
         number = next((n for n, entry in enumerate(self.entries) if entry.path == path), 0)
         self.show_environment(number)
         self.attend()
-
-    def show_environment(self, number: int) -> None:
-        """Show an environment and look at its cache."""
-        self.entry_number = number % len(self.entries) if self.entries else 0
-        entry = self.entry
-        self.query_one(EnvironmentPane).show(entry, self.entry_number, len(self.entries))
-        cache = self.query_one(CachePane)
-        cache.show_kept(None)
-        if entry is not None and entry.environment is not None:
-            cache.looking()
-            self.look_at_cache(entry)
-        else:
-            cache.show(None)
-        self.refresh_bars()
+        if self.prompt_next and not self.why_not("new_task"):
+            self.prompt_next = False
+            self.action_new_task()
+        elif not self.entries and not event.fault and not self._offered and (self.bench.cwd / ".git").exists():
+            # Once: whoever leaves it is not asked again.
+            self._offered = True
+            self.action_init_environment()
 
     @on(EngineScreen.CacheSeen)
     def _cache_seen(self, event: EngineScreen.CacheSeen) -> None:
@@ -132,8 +124,10 @@ class BenchScreen(ReviewScreen):
     def tick(self) -> None:
         """Look at what is open; how often depends on what happens (see `pacing`)."""
         feed = self.log_pane.feed
-        live = feed is not None and not feed.state.finished
-        if self._pace.due("feed", pacing.FAST if live else pacing.IDLE) and feed is not None:
+        live = feed is not None and (not feed.state.finished or feed.backlog.busy)
+        app = cast("Workbench", self.app)
+        due = feed is not None and self._pace.due("feed", pacing.FAST if live else pacing.IDLE)
+        if feed is not None and due and app.pace.may_paint():
             was = feed.state.finished
             if feed.poll():
                 self.log_pane.log_view.take()
@@ -159,28 +153,24 @@ class BenchScreen(ReviewScreen):
 
     @on(LineView.Moved, "#task-list")
     def _task_moved(self) -> None:
+        self.refresh_bars()
         # A settled cursor opens its task; passing over many opens none of them.
         self.set_timer(0.12, self._open_selected, name="open")
 
     def _open_selected(self) -> None:
         selected = self.tasks_pane.selected
         if selected and (self.state is None or self.state.id != selected) and self.current == "tasks":
-            self.open_task(selected)
+            self.open_task(selected, self.board.states[selected].chosen)
 
     @on(LineView.Opened, "#task-list")
     def _task_opened(self) -> None:
         selected = self.tasks_pane.selected
         if selected:
             if self.state is None or self.state.id != selected:
-                self.open_task(selected)
+                self.open_task(selected, self.board.states[selected].chosen)
             self.focus_pane("log")
 
     # Actions
-
-    def action_filter(self) -> None:
-        """Filter the log."""
-        self.focus_pane("log")
-        self.log_pane.open_filter()
 
     def action_next_attempt(self) -> None:
         """Show the next attempt."""
@@ -210,12 +200,9 @@ class BenchScreen(ReviewScreen):
             return
         path = self.entry.path
         edited = self.bench.environments.editing(path)
-        editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or shutil.which("nano") or "vi"
         try:
-            with self.app.suspend():
-                subprocess.run([*shlex.split(editor), str(path)], check=False)
-        except (OSError, ValueError) as error:
-            fault = EngineError(f"the editor {editor!r} does not start: {error}", "set EDITOR to one that does")
+            edit_file(self.app, path)
+        except EngineError as fault:
             self.tell_fault(fault)
         edited()
         self.read_environments()
@@ -226,21 +213,13 @@ class BenchScreen(ReviewScreen):
 
         self.app.push_screen(Help(self.current, self.why_not))
 
-    def action_palette(self) -> None:
-        """Find an action by its name."""
-        self.app.action_command_palette()
-
-    def action_next_theme(self) -> None:
-        """Use the next theme."""
-        cast("Workbench", self.app).next_theme()
+    def action_redraw(self) -> None:
+        """Write the whole screen again: something else has written on it."""
+        cast("Workbench", self.app).redraw()
 
     def action_quit_bench(self) -> None:
         """Leave; tasks go on."""
         self.app.exit(0)
-
-    def action_new_task(self) -> None:
-        """Write a prompt and start a task."""
-        self.write_task(self.draft)
 
     @on(EngineScreen.TrustAsked)
     def _trust_asked(self, event: EngineScreen.TrustAsked) -> None:
@@ -257,16 +236,6 @@ class BenchScreen(ReviewScreen):
 
         self.app.push_screen(Consent(event.review), answered)
 
-    def action_cancel_task(self) -> None:
-        """Stop the open task, once the user has said so twice."""
-        state = self.state
-        if state is None or state.finished:
-            self.tell("No running task is open.")
-            return
-        question = f"Stop “{task.title(state)[:60]}”?"
-        self.ask(question, "Its container ends; what it did so far is kept in the log.", "stop it",
-                  lambda: self.do(lambda: self.bench.tasks.cancel(state.id), "Stopping …"))  # fmt: skip
-
     def action_reset_cache(self) -> None:
         """Throw the snapshot away, once the user has said so twice."""
         entry = self.entry
@@ -276,18 +245,6 @@ class BenchScreen(ReviewScreen):
         environment = entry.environment
         self.ask(f"Reset the cache of {entry.name}?", "The next task runs setup again. Running tasks are not touched.",
                   "reset", lambda: self.do(lambda: self.bench.cache.reset(environment), ""))  # fmt: skip
-
-    def action_apply(self) -> None:
-        """Apply the diff to the checkout, once the user has said so twice."""
-        state, feed = self.state, self.log_pane.feed
-        if state is None or feed is None or state.status != "ready":
-            self.tell("The open task has no result to apply.")
-            return
-        attempt = feed.attempt
-        size = state.attempt(attempt).diff
-        what = f"{words.count(size.files_changed, 'file')} +{size.lines_added} −{size.lines_removed}"
-        self.ask(f"Apply {what} to your checkout?", f"Into {state.repository}; nothing is committed.", "apply",
-                  lambda: self.do(lambda: self.bench.results.apply(state.id, attempt), ""))  # fmt: skip
 
     @on(EngineScreen.Done)
     def _done(self, event: EngineScreen.Done) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual import on, work
 from textual.message import Message
@@ -13,9 +14,13 @@ from engine.errors import EngineError
 from tui.live.feed import Feed
 from tui.live.keeping import CareNow, Keeping
 from tui.panes.cache import CachePane
+from tui.panes.environment import EnvironmentPane
 from tui.present import pacing
 from tui.screens.engine import EngineScreen
 from tui.screens.panes import PanesScreen
+
+if TYPE_CHECKING:
+    from engine.environment.first import FirstLook
 
 # Seconds: from the first paint to the keeper, between two looks whether it lives, between two looks at what it does.
 _AFTER_PAINT, _ENSURE, _LOOK = 1.0, 10.0, 0.5
@@ -38,12 +43,21 @@ class CareScreen(PanesScreen):
             super().__init__()
             self.entry, self.text = entry, text
 
+    class LookedFirst(Message):
+        """The project here was looked at, which has no environment."""
+
+        def __init__(self, look: FirstLook) -> None:
+            super().__init__()
+            self.look = look
+
     def __init__(self, bench: Bench, first: str, *, watch: bool) -> None:
         super().__init__(bench, first)
         self.keeping = Keeping(bench, watch=watch)
         self._care_pace = pacing.Pace()
         self._ended = ""
         self._attending = False
+        # Whether to ask for a prompt as soon as there is an environment.
+        self.prompt_next = False
 
     def begin_care(self) -> None:
         """Have the keeper come, some time after the first paint, which it must not delay."""
@@ -104,6 +118,21 @@ class CareScreen(PanesScreen):
                 # A refresh or rebuild has ended: the snapshot is another one.
                 self.look_at_cache(entry)
 
+    def show_environment(self, number: int) -> None:
+        """Show an environment and look at its cache."""
+        self.entry_number = number % len(self.entries) if self.entries else 0
+        entry = self.entry
+        self.query_one(EnvironmentPane).show(entry, self.entry_number, len(self.entries))
+        self.tasks_pane.show(self.board.newest_first(), entry.name if entry else "")
+        cache = self.query_one(CachePane)
+        cache.show_kept(None)
+        if entry is not None and entry.environment is not None:
+            cache.looking()
+            self.look_at_cache(entry)
+        else:
+            cache.show(None)
+        self.refresh_bars()
+
     # Actions of the cache
 
     def action_explain_cache(self) -> None:
@@ -162,10 +191,35 @@ class CareScreen(PanesScreen):
         self.app.push_screen(Settings(self.bench, entry.environment), left)
 
     def action_init_environment(self) -> None:
-        """Write a first environment file for this folder."""
+        """Show what a first environment of this folder would be."""
         if self.entry is None:
-            self.do(lambda: f"Wrote {self.bench.environments.init(self.bench.cwd)}", "")
-            self.set_timer(0.3, self.read_environments)
+            self._look_first()
+
+    @work(thread=True, exclusive=True, group="first", exit_on_error=False)
+    def _look_first(self) -> None:
+        try:
+            self.post_message(self.LookedFirst(self.bench.environments.first_look()))
+        except (EngineError, OSError) as error:
+            self.post_message(EngineScreen.Done(fault=EngineError(f"cannot look at {self.bench.cwd}: {error}")))
+
+    @on(LookedFirst)
+    def _looked_first(self, event: LookedFirst) -> None:
+        from tui.screens.first_start import FirstStart
+
+        def answered(answer: str | None) -> None:
+            if answer is not None:
+                self.prompt_next = answer == "go"
+                self._write_first(event.look)
+
+        self.app.push_screen(FirstStart(event.look), answered)
+
+    @work(thread=True, exclusive=True, group="first", exit_on_error=False)
+    def _write_first(self, look: FirstLook) -> None:
+        try:
+            self.post_message(EngineScreen.Done(f"Wrote {self.bench.environments.init(look)}"))
+        except EngineError as error:
+            self.post_message(EngineScreen.Done(fault=error))
+        self.read_environments()
 
 
 def text_of(bench: Bench, path: Path) -> str:

@@ -13,9 +13,8 @@ from textual.widgets import Static
 
 from engine.tasks.comments import Comment, DiffReview
 from tui.present import words
-from tui.present.file_tree import one_name
 from tui.present.row import Row, Span, row
-from tui.present.text import content, one_line
+from tui.present.text import content, one_line, one_name
 from tui.widgets.line_view import LineView, RowList
 
 Answer: TypeAlias = tuple[str, Comment]

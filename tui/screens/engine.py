@@ -82,6 +82,12 @@ class EngineScreen(Screen[None]):
         self.board = Board()
         self.draft = Draft()
 
+    def _compositor_refresh(self) -> None:
+        """As Textual's, but what changed behind a dialog is painted once: it would repaint everything from then on."""
+        super()._compositor_refresh()
+        if self is not self.app.screen:
+            self._repaint_required = False
+
     @work(thread=True, exclusive=True, group="tasks", exit_on_error=False)
     def read_tasks(self, check: bool = False) -> None:
         """Read journals that grew; with `check`, first let the engine mark tasks whose supervisor is gone."""

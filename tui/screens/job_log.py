@@ -9,17 +9,17 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from tui.live.feed import Feed
+from tui.panes.log_reader import LogReader
 from tui.present import pacing, task, words
 from tui.present.row import Row, row
 from tui.widgets.bar import Bar
-from tui.widgets.log_view import LogView
 
 
 class JobLog(Screen[None]):
     """Its phases on top, then the log; closed with escape."""
 
     CSS_PATH = "editor.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "dismiss", "close")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "back", "close"), Binding("q", "dismiss", "close")]
 
     def __init__(self, title: str, feed: Feed) -> None:
         super().__init__()
@@ -29,23 +29,28 @@ class JobLog(Screen[None]):
         """Title, phases, log."""
         yield Bar(widget_id="job-title")
         yield Bar(widget_id="job-phases")
-        yield LogView(widget_id="job-log")
+        yield LogReader()
 
     def on_mount(self) -> None:
         """Read what there is, then go on reading."""
         self._feed.read_all()
-        view = self.query_one(LogView)
-        view.show(self._feed)
-        view.focus()
+        reader = self.query_one(LogReader)
+        reader.show(self._feed)
+        reader.log_view.focus()
         self.query_one("#job-title", Bar).show(
             Row(((f" {self._title}", "strong"),), (("esc ", "key"), ("back ", "muted")), "bar")
         )
         self._tick_phases()
         self.set_interval(pacing.FAST, self._tick)
 
+    def action_back(self) -> None:
+        """Out of what is innermost, then out of here."""
+        if not self.query_one(LogReader).back():
+            self.dismiss()
+
     def _tick(self) -> None:
         if self._feed.poll():
-            self.query_one(LogView).take()
+            self.query_one(LogReader).log_view.take()
             self._tick_phases()
         elif any(phase.status == "running" for phase in self._feed.state.phases):
             self._tick_phases()

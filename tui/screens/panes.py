@@ -149,15 +149,35 @@ class PanesScreen(EngineScreen):
         feed = self.log_pane.feed
         return feed.state if feed else None
 
+    @property
+    def meant(self) -> TaskState | None:
+        """The task that an action is about: in the list the one at the cursor, elsewhere the one that is open."""
+        return self.board.states.get(self.tasks_pane.selected) if self.current == "tasks" else self.state
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is something to take back."""
+        return False
+
     def why_not(self, action_id: str) -> str:
         """Why an action does nothing here; empty when it works."""
-        state, entry = self.state, self.entry
+        state, meant, entry = self.state, self.meant, self.entry
         usable = entry is not None and entry.environment is not None
         match action_id:
-            case "cancel_task" if state is None or state.finished:
-                return "no running task is open"
+            case "cancel_task" if meant is None or meant.finished:
+                return "this task does not run" if meant else "there is no task"
+            case "open_task" | "filter_tasks" | "remove_task" | "retry_task" | "jump" if not self.board.states:
+                return "there is no task"
+            case "remove_task" if meant is not None and not meant.finished:
+                return "this task still works"
+            case "attempts" if meant is None or len(meant.attempts) < 2:
+                return "the task has one attempt" if meant else "there is no task"
+            case "undo" if not self.can_undo:
+                return "nothing was removed"
             case "apply" if state is None or state.status != "ready":
                 return "the open task has no result to apply"
+            case "publish" if not self._has_result:
+                return "there is no result to publish yet"
             case "new_task" | "reset_cache" | "refresh_cache" | "explain_cache" if not usable:
                 return "there is no usable environment"
             case "edit_environment" | "edit_outside" if entry is None:
@@ -168,12 +188,14 @@ class PanesScreen(EngineScreen):
                 return "there is an environment file"
             case "next_environment" | "previous_environment" if len(self.entries) < 2:
                 return "there is only one environment"
-            case "open_task" if not self.board.states:
-                return "there is no task"
             case "next_attempt" if state is None or len(state.attempts) < 2:
                 return "the task has one attempt"
-            case "toggle" | "filter" | "next_failure" | "previous_failure" | "toggle_all" if state is None:
+            case _ if actions.group_of(action_id) == "log" and state is None:
                 return "no task is open"
+            case "fold" | "fold_all" if self.log_pane.log_view.shown.scope.raw:
+                return "raw output is shown whole"
+            case "log_next" | "log_previous" if self.log_pane.log_view.shown.needle is None:
+                return "nothing is looked for"
             case _ if actions.group_of(action_id) in ("diff", "files") and not self._has_diff:
                 return "there is no diff"
             case _:
@@ -182,6 +204,13 @@ class PanesScreen(EngineScreen):
     @property
     def _has_diff(self) -> bool:
         return self.query_one(DiffPane).diff_view.row_count() > 0
+
+    @property
+    def _has_result(self) -> bool:
+        feed = self.log_pane.feed
+        if feed is None or not feed.state.finished or feed.attempt > len(feed.state.attempts):
+            return False
+        return bool(feed.state.attempts[feed.attempt - 1].diff.files_changed)
 
     # Going from pane to pane
 

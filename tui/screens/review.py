@@ -10,13 +10,12 @@ from textual import on
 
 from engine.errors import EngineError
 from engine.tasks.comments import Comment, DiffReview, as_prompt
-from tui.live import clipboard
 from tui.live.changes import Changes
 from tui.panes.diff import DiffPane
+from tui.present import actions
 from tui.present.diff import quoted_lines
-from tui.present.file_tree import one_name
 from tui.present.task import title
-from tui.present.text import clean
+from tui.present.text import clean, one_name
 from tui.screens.care import CareScreen
 from tui.screens.draft import Draft
 from tui.widgets.diff_view import DiffView
@@ -36,6 +35,7 @@ class ReviewScreen(CareScreen):
         super().__init__(bench, first, watch=watch)
         # What was written to go with these comments, should the engine not take it.
         self._follow_ups: dict[tuple[str, tuple[str, ...]], str] = {}
+        self._undo: list[Callable[[], object]] = []
 
     @property
     def _shown(self) -> tuple[Feed, Changes] | None:
@@ -78,13 +78,16 @@ class ReviewScreen(CareScreen):
         self.app.push_screen(writer, written)
 
     def action_delete_comment(self) -> None:
-        """Delete the comment at the cursor, once the user has said so twice."""
+        """Delete the comment at the cursor; it can be brought back."""
         comment = self.diff_pane.diff_view.comment
         if comment is None:
             self.tell("Go to a comment first.")
-        else:
-            self.ask("Delete this comment?", comment.body.strip()[:200], "delete",
-                     lambda: self._change(lambda review: review.without(comment.id)))  # fmt: skip
+        elif self._shown is not None:
+            feed, changes = self._shown
+            task, attempt = feed.state.id, feed.attempt
+            self._change(lambda review: review.without(comment.id))
+            self.undoable(lambda: self.change_review(task, attempt, changes, lambda review: review.put(comment)))
+            self.tell("Comment deleted", f"{actions.key_of('undo')} brings it back")
 
     def action_comments(self) -> None:
         """List all comments of this diff."""
@@ -130,7 +133,8 @@ class ReviewScreen(CareScreen):
                 self._follow_ups[(task, ids)] = text
                 self.follow_up(task, attempt, text, changes, ids)
 
-        self.app.push_screen(Writer(f"Follow-up · {title(feed.state)}", drafted, verb="send"), written)
+        writer = Writer(f"Follow-up · {title(feed.state)}", drafted, verb="send", earlier=self.earlier_prompts())
+        self.app.push_screen(writer, written)
 
     # Files
 
@@ -184,23 +188,14 @@ class ReviewScreen(CareScreen):
             self._copy(path, path)
 
     def _copy(self, text: str, what: str) -> None:
-        if not text:
-            self.tell("There is nothing to copy here.")
-            return
-        cleaned = clean(text)
-        try:
-            path = clipboard.copy(self.app, cleaned)
-        except EngineError as error:
-            self.tell_fault(error)
-            return
-        hidden = "" if cleaned == text else "\nWhat is invisible in it was made visible; the patch itself: e"
-        self.tell(f"Copied {what}, also to {path}{hidden}")
+        note = "What is invisible in it was made visible; the patch itself: e"
+        cast("Workbench", self.app).copy(text, what, note=note)
 
     def action_save_patch(self) -> None:
         """Write the patch to a file."""
         if self._shown is None:
             return
-        from tui.screens.save_patch import SavePatch
+        from tui.screens.save_file import SaveFile
 
         feed = self._shown[0]
         task, attempt = feed.state.id, feed.attempt
@@ -209,7 +204,7 @@ class ReviewScreen(CareScreen):
             if path is not None:
                 self.do(lambda: self.bench.results.export(task, path, attempt), "")
 
-        self.app.push_screen(SavePatch(f"{task}.patch"), named)
+        self.app.push_screen(SaveFile("Write the patch to a file", f"{task}.patch"), named)
 
     # Shared
 
@@ -232,7 +227,13 @@ class ReviewScreen(CareScreen):
                 self.start_task(draft)
 
         first = usable.index(self.entry) if self.entry in usable else 0
-        self.app.push_screen(NewTask(usable, first, draft), written)
+        self.app.push_screen(NewTask(self.bench, usable, first, draft, self.earlier_prompts()), written)
+
+    def earlier_prompts(self) -> list[str]:
+        """What was asked before, of any agent, the last first and each once."""
+        states = self.board.newest_first()
+        asked = (prompt for state in states for prompt in [*(t.prompt for t in state.turns[:0:-1]), state.prompt])
+        return list(dict.fromkeys(clean(prompt) for prompt in asked))
 
     def ask(self, question: str, consequence: str, verb: str, then: Any) -> None:
         """Do something once the user has said yes."""
@@ -244,9 +245,27 @@ class ReviewScreen(CareScreen):
 
         self.app.push_screen(Confirm(question, consequence, verb), answered)
 
-    def tell(self, text: str) -> None:
+    def undoable(self, back: Callable[[], object]) -> None:
+        """Something was done that `back` takes back."""
+        self._undo.append(back)
+        self.refresh_bars()
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is something to take back."""
+        return bool(self._undo)
+
+    def action_undo(self) -> None:
+        """Take back what was done last."""
+        if self._undo:
+            self._undo.pop()()
+            self.refresh_bars()
+        else:
+            self.tell("There is nothing to take back.")
+
+    def tell(self, text: str, hint: str = "") -> None:
         """A short notice that goes by itself."""
-        cast("Workbench", self.app).tell(text)
+        cast("Workbench", self.app).tell(text, hint=hint)
 
     def tell_fault(self, error: EngineError) -> None:
         """What failed, and what to do."""

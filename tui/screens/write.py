@@ -1,4 +1,4 @@
-"""A small editor for a text of a few lines."""
+"""A small editor for a text of a few lines: a comment, a follow-up."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Static, TextArea
+from textual.widgets import Static
 
 from tui.present.text import content
+from tui.widgets.prompt_area import PromptArea
 
 
 class Writer(ModalScreen[str | None]):
@@ -23,8 +24,10 @@ class Writer(ModalScreen[str | None]):
         Binding("escape", "leave", "leave", priority=True),
     ]
 
-    def __init__(self, title: str, text: str, *, quoted: Sequence[str] = (), verb: str = "keep") -> None:
+    def __init__(self, title: str, text: str, *, quoted: Sequence[str] = (), verb: str = "keep",
+                 earlier: Sequence[str] = ()) -> None:  # fmt: skip
         super().__init__()
+        self._earlier = earlier
         self._about, self._text, self._quoted, self._verb = title, text, quoted, verb
         self._warned = False
 
@@ -34,23 +37,18 @@ class Writer(ModalScreen[str | None]):
             box.border_title = content(self._about)
             if self._quoted:
                 yield Static(content("\n".join(self._quoted).replace("\t", "    ")), classes="muted quoted")
-            yield TextArea(self._text, tab_behavior="focus")
-            yield Static(content(("^s", "bold"), f" {self._verb}    ", ("esc", "bold"), " leave"), classes="keys")
-
-    def on_mount(self) -> None:
-        """Write at once; nothing blinks."""
-        area = self.query_one(TextArea)
-        area.cursor_blink = False
-        area.move_cursor(area.document.end)
-        area.focus()
+            yield PromptArea(self._text, self._earlier)
+            more = PromptArea.KEYS if self._earlier else PromptArea.KEYS[2:]
+            keys = (("^s", "bold"), f" {self._verb}   ", *more, ("esc", "bold"), " leave")
+            yield Static(content(*keys), classes="keys")
 
     def action_keep(self) -> None:
         """Close with what is written."""
-        self.dismiss(self.query_one(TextArea).text)
+        self.dismiss(self.query_one(PromptArea).text)
 
     def action_leave(self) -> None:
         """Close without it; what was written is thrown away only when the user says so twice."""
-        text = self.query_one(TextArea).text
+        text = self.query_one(PromptArea).text
         if text != self._text and text.strip() and not self._warned:
             self._warned = True
             self.query_one(".dialog").border_subtitle = "esc again throws the text away"

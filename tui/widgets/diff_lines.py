@@ -17,7 +17,7 @@ from tui.present.diff_page import DiffPage
 from tui.present.patch import PatchIndex
 from tui.present.row import Row
 from tui.present.visible import Visible
-from tui.widgets.line_view import LineView
+from tui.widgets.select_view import SelectView
 
 # Two columns are used by themselves from so many cells on, and not below so few whatever the user wants.
 _SPLIT_FROM, _SPLIT_AT_LEAST = 110, 60
@@ -25,11 +25,10 @@ _SPLIT_FROM, _SPLIT_AT_LEAST = 110, 60
 _AT_ONCE = 4000
 
 
-class DiffLines(LineView):
+class DiffLines(SelectView):
     """All files of a patch, one under another, in one column or two."""
 
     TAB: ClassVar[int] = 4
-    ALLOW_SELECT = False
 
     class Arranged(Message):
         """A thread has arranged the patch."""
@@ -62,7 +61,6 @@ class DiffLines(LineView):
         self.needle = ""
         self.matches: array[int] = array("L")
         self.searching = False
-        self.mark: int | None = None
         self._visible: Visible | None = None
         self._said: dict[int, list[tuple[Comment, Row]]] = {}
         self._arranged_as = (False, False)

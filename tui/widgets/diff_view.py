@@ -21,8 +21,6 @@ class DiffView(DiffLines):
 
     def __init__(self, *, widget_id: str | None = None) -> None:
         super().__init__(widget_id=widget_id)
-        self._pressed: int | None = None
-        self._dragged = False
         self._match = -1
         self._go_when_found = False
 
@@ -147,16 +145,11 @@ class DiffView(DiffLines):
 
     # Selecting
 
-    @property
-    def _selected_rows(self) -> range:
-        mark = self.cursor if self.mark is None else self.mark
-        return range(min(mark, self.cursor), max(mark, self.cursor) + 1)
-
     def selected(self) -> Selected | None:
         """The lines at the cursor or in the selection, of one side."""
         if self.shown is None or self._visible is None or not self.row_count():
             return None
-        rows = [self._visible.at(row)[0] for row in self._selected_rows]
+        rows = [self._visible.at(row)[0] for row in self.selected_rows]
         return selected(self.shown, rows, self.at[0], old=self.old_side)
 
     def to_copy(self) -> list[str]:
@@ -164,17 +157,11 @@ class DiffView(DiffLines):
         if self.shown is None or self._visible is None or not self.row_count():
             return []
         if self.mark is not None:
-            return raw_lines(self.shown, [self._visible.at(row)[0] for row in self._selected_rows])
+            return raw_lines(self.shown, [self._visible.at(row)[0] for row in self.selected_rows])
         found, place = self.shown.patch, self._place() or 0
         first, last = found.hunk_range(place)
         rows = found.read(first, last) if found.kinds[first] == patch.HUNK and place < last else []
         return [data.decode("utf-8", "replace") for data in rows]
-
-    def over(self, number: int) -> str:
-        """The selection is seen beside the cursor."""
-        if self.mark is not None and number != self.cursor and number in self._selected_rows:
-            return "selected"
-        return super().over(number)
 
     def covered(self, line: Row, over: str) -> Row:
         """In two columns the cursor is on one side, the one that a comment would be about."""
@@ -185,37 +172,18 @@ class DiffView(DiffLines):
             return Row(made.left, made.right, made.role, made.fixed, line.beside)
         return Row(line.left, line.right, line.role, line.fixed, made.beside)
 
-    def watch_cursor(self, old: int, new: int) -> None:
-        """With a selection, all rows between are painted again."""
-        super().watch_cursor(old, new)
-        if self.mark is not None:
-            self.refresh()
-
     def action_select(self) -> None:
         """Begin a selection here, or end it."""
-        self.mark = self.cursor if self.mark is None else None
-        self.refresh()
+        self.toggle_mark()
         self.post_message(self.Changed())
 
     def action_extend_down(self) -> None:
         """Select one more line below."""
-        self._extend(1)
+        self.select_on(1)
 
     def action_extend_up(self) -> None:
         """Select one more line above."""
-        self._extend(-1)
-
-    def _extend(self, rows: int) -> None:
-        if self.mark is None:
-            self.mark = self.cursor
-        self.move_to(self.cursor + rows)
-        self.refresh()
-
-    def unselect(self) -> bool:
-        """End the selection; False when there was none."""
-        was, self.mark = self.mark, None
-        self.refresh()
-        return was is not None
+        self.select_on(-1)
 
     def action_other_side(self) -> None:
         """The cursor to the other column."""
@@ -225,32 +193,9 @@ class DiffView(DiffLines):
     # Mouse
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
-        """A selection may begin here; in two columns, the side is the one that was clicked."""
-        row = int(event.y) + self.scroll_offset.y
-        self._dragged = False
-        if event.button == 1 and row < self.row_count():
-            self.unselect()
-            if self.shown is not None and self.shown.arranged.split:
-                self.old_side = event.x < self.scrollable_content_region.width // 2
-            self._pressed = row
-            self.capture_mouse()
-
-    def on_mouse_move(self, event: events.MouseMove) -> None:
-        """With the button held, lines are selected."""
-        if self._pressed is None or not event.button:
-            return
-        row = int(event.y) + self.scroll_offset.y
-        if row != self._pressed or self._dragged:
-            self._dragged = True
-            if self.mark is None:
-                self.mark = self._pressed
-            self.move_to(row)
-            self.refresh()
-
-    def on_mouse_up(self) -> None:
-        """The selection is made."""
-        self._pressed = None
-        self.release_mouse()
+        """In two columns, the side is the one that was clicked."""
+        if event.button == 1 and self.shown is not None and self.shown.arranged.split:
+            self.old_side = event.x < self.scrollable_content_region.width // 2
 
     def on_click(self, event: events.Click) -> None:
         """The cursor goes where the mouse points; a heading folds, a second click on a line comments."""

@@ -25,9 +25,10 @@ class FilterField(Input):
         super().__init__(text, classes="filter", placeholder=placeholder, compact=True)
 
     def on_mount(self) -> None:
-        """Type at once; nothing blinks."""
+        """Type at once, if it is there to be seen; nothing blinks."""
         self.cursor_blink = False
-        self.focus()
+        if self.display:
+            self.focus()
 
     @property
     def _pane(self) -> Searched:
@@ -38,7 +39,7 @@ class FilterField(Input):
         event.stop()
         self._pane.set_filter(event.value)
 
-    @on(Input.Submitted)
-    def _entered(self, event: Input.Submitted) -> None:
-        event.stop()
+    async def action_submit(self) -> None:
+        """At once, with all that was typed: what is typed next is not for this field."""
+        self._pane.set_filter(self.value)
         self._pane.filter_entered()

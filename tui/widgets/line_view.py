@@ -107,10 +107,7 @@ class LineView(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """The strip at this line of the view."""
         number = y + self.scroll_offset.y
-        line = self._seen.get(number, EMPTY)
-        over = self.over(number) if number < self.row_count() else ""
-        if over:
-            line = self.covered(line, over)
+        line = self._with_cursor(number, self._seen.get(number, EMPTY))
         width = self.scrollable_content_region.width
         key = (line, width, self.shift)
         strip = self._painted.get(key)
@@ -118,6 +115,10 @@ class LineView(ScrollView, can_focus=True):
             strip = paint(line, width, self.palette, self._base, shift=self.shift, tab=self.TAB)
             self._painted[key] = strip
         return strip
+
+    def _with_cursor(self, number: int, line: Row) -> Row:
+        over = self.over(number) if number < self.row_count() else ""
+        return self.covered(line, over) if over else line
 
     def over(self, number: int) -> str:
         """The role that a row has for being where the cursor is."""
@@ -130,11 +131,15 @@ class LineView(ScrollView, can_focus=True):
         beside = replace(line.beside, role=over) if line.beside else None
         return replace(line, role=over, beside=beside)
 
+    def scrolled_height(self) -> int:
+        """How far there is to scroll, in rows."""
+        return self.row_count()
+
     def rows_changed(self, first: int = 0) -> None:
         """Rows from number `first` on are different, more or fewer than before."""
         count = self.row_count()
-        if count != self.virtual_size.height:
-            self.virtual_size = Size(1, count)
+        if (height := self.scrolled_height()) != self.virtual_size.height:
+            self.virtual_size = Size(1, height)
         if self.cursor >= count:
             self.cursor = max(0, count - 1)
         top = self.scroll_offset.y
@@ -149,6 +154,10 @@ class LineView(ScrollView, can_focus=True):
     def page(self) -> int:
         """How many rows are in sight."""
         return max(1, self.scrollable_content_region.height)
+
+    def row_under(self, y: int) -> int:
+        """The row at a line of the view."""
+        return y + self.scroll_offset.y
 
     def move_to(self, row: int, *, center: bool = False) -> None:
         """Put the cursor on a row and bring it into sight."""
@@ -230,7 +239,7 @@ class LineView(ScrollView, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         """The cursor goes where the mouse points; a second click chooses."""
-        row = int(event.y) + self.scroll_offset.y
+        row = self.row_under(int(event.y))
         if not self.HAS_CURSOR or row >= self.row_count():
             return
         again = row == self.cursor

@@ -1,278 +1,38 @@
-"""The log of a task: commands that unfold to their output, and what the agent says; any size, memory stays flat."""
+"""What can be done with a log: fold, go from failure to failure, look for something, read it raw, select."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from typing import ClassVar
+from collections.abc import Callable
+from typing import ClassVar, Literal, TypeAlias
 
 from textual.binding import BindingType
-from textual.message import Message
 
-from tui.live.feed import Feed
-from tui.present import actions, blocks, words
+from tui.live.page import Scope
+from tui.present import actions
 from tui.present.row import Row
-from tui.present.story import Block, Command, Text
-from tui.present.text import clean
-from tui.widgets.line_view import LineView
+from tui.present.story import Command, Text
+from tui.widgets.log_lines import LogLines
+
+# More rows than this are no longer copied but saved.
+_MOST_COPIED = 20_000
 
 
-class LogView(LineView):
-    """The blocks of a feed one under another; only those in sight are made into rows."""
+# What takes more than this view.
+Wanted: TypeAlias = Literal["search", "filter", "wrap", "times", "copy", "command", "save", "pager"]
 
-    DEFAULT_CSS = """
-    LogView.-following { scrollbar-size-vertical: 0; }
-    """
+
+class LogView(LogLines):
+    """The rows of a log with their keys; `wanted` is called with what those around it have to do."""
+
     BINDINGS: ClassVar[list[BindingType]] = actions.bindings("log")
 
-    class Status(Message):
-        """What is in sight, or whether it follows, has changed."""
-
-    def __init__(self, *, widget_id: str | None = None) -> None:
+    def __init__(self, wanted: Callable[[Wanted], None], *, widget_id: str | None = None) -> None:
         super().__init__(widget_id=widget_id)
-        self.feed: Feed | None = None
-        self.following = True
-        self.unseen = 0
-        # _starts[i]: the row at which block i begins; one more for the end.
-        self._starts = [0]
-        self._blocks: list[Block] = []
-        self._width = 0
+        self._want = wanted
+        # Go to the hit in this direction as soon as there is one.
+        self._looking: Literal[1, -1] | None = None
 
-    def show(self, feed: Feed | None) -> None:
-        """Show another task, from its end."""
-        self.feed, self.following, self.unseen, self.shift = feed, True, 0, 0
-        self._painted.clear()
-        self._measure(0)
-        self.add_class("-following")
-        self.rows_changed()
-        self._to_end()
-
-    def take(self) -> bool:
-        """Show what the feed took in since; True when there was anything."""
-        story = self.feed.story if self.feed else None
-        if story is None or story.changed is None:
-            return False
-        before, first = self.row_count(), story.changed
-        first_row = self._starts[min(first, len(self._starts) - 1)]
-        self._measure(first)
-        self.rows_changed(min(first_row, self.row_count()))
-        if self.following:
-            self._to_end()
-        else:
-            self.unseen += max(0, self.row_count() - before)
-        self.post_message(self.Status())
-        return True
-
-    def filter(self, text: str) -> None:
-        """Show only what contains the text; empty shows everything, with the cursor on the line it was on."""
-        if self.feed is None or text == self.feed.filter:
-            return
-        number, line = self._at_cursor()
-        self.feed.set_filter(text)
-        self._painted.clear()
-        self._measure(0)
-        self.rows_changed()
-        if not self.following:
-            self.cursor = -1
-            self.move_to(self._row_of(number, line), center=True)
-        else:
-            self._to_end()
-        self.post_message(self.Status())
-
-    def _at_cursor(self) -> tuple[int, int]:
-        """The block at the cursor and the line of its output; -1 for none."""
-        number = self.block_at(self.cursor) if self._blocks else 0
-        block = self._blocks[number] if self._blocks else None
-        if not isinstance(block, Command) or self.feed is None:
-            return number, -1
-        inner = self.cursor - self._starts[number] - 1
-        if not self._filter:
-            return number, inner - self._head_height(block) + self._output(block)[1]
-        lines = self.feed.matches(block).lines
-        return number, lines[inner] if 0 <= inner < len(lines) else -1
-
-    def _row_of(self, number: int, line: int) -> int:
-        start = self._starts[min(number, len(self._starts) - 1)]
-        block = self._blocks[number] if number < len(self._blocks) else None
-        if line < 0 or not isinstance(block, Command) or self._filter or not block.shows_output:
-            return start
-        return start + 1 + self._head_height(block) + max(0, line - self._output(block)[1])
-
-    # Where rows are
-
-    def row_count(self) -> int:
-        """Rows of all blocks."""
-        return self._starts[-1]
-
-    def _measure(self, first: int) -> None:
-        """Find the heights of the blocks from number `first` on."""
-        story = self.feed.story if self.feed else None
-        if story is None:
-            self._starts, self._blocks = [0], []
-            return
-        first = min(first, len(self._starts) - 1)
-        self._blocks = story.blocks
-        del self._starts[first + 1 :]
-        for block in self._blocks[first:]:
-            self._starts.append(self._starts[-1] + self._height(block))
-        story.changed = None
-
-    def _height(self, block: Block) -> int:
-        if isinstance(block, Text):
-            wanted = not self._filter or self._filter.lower() in block.text.lower()
-            return len(self._text_rows(block)) if wanted else 0
-        lines = self._output(block)[0]
-        if self._filter:
-            named = self._filter.lower() in block.command.lower()
-            return 1 + lines if lines or named else 0
-        if not block.shows_output:
-            return 1
-        return 1 + self._head_height(block) + lines
-
-    def _head_height(self, command: Command) -> int:
-        """Rows between the heading of an unfolded command and its output."""
-        lines, above = self._output(command)
-        return command.command.strip().count("\n") + (1 if above or not lines else 0)
-
-    def _output(self, command: Command) -> tuple[int, int]:
-        """How many lines of output are shown, and how many above them are not."""
-        if self.feed is None:
-            return 0, 0
-        if self._filter:
-            return len(self.feed.matches(command).lines), 0
-        if not command.shows_output:
-            return 0, 0
-        count = self.feed.index(command).count
-        if command.failed and command.unfolded is None and count > blocks.TAIL:
-            return blocks.TAIL, count - blocks.TAIL
-        return count, 0
-
-    def _text_rows(self, block: Text) -> list[Row]:
-        return blocks.text_rows(block, max(20, self._width))
-
-    def block_at(self, row: int) -> int:
-        """The number of the block that a row belongs to."""
-        return min(bisect_right(self._starts, row) - 1, len(self._blocks) - 1)
-
-    def rows(self, first: int, last: int) -> list[Row]:
-        """The rows in sight."""
-        found: list[Row] = []
-        number = self.block_at(first)
-        while first < last and number < len(self._blocks):
-            start, end = self._starts[number], min(self._starts[number + 1], last)
-            if end > first:
-                found += self._block_rows(self._blocks[number], first - start, end - start)
-                first = end
-            number += 1
-        return found
-
-    def _block_rows(self, block: Block, first: int, last: int) -> list[Row]:
-        if isinstance(block, Text):
-            return self._text_rows(block)[first:last]
-        rows = [blocks.command_row(block, words.now())] if first == 0 else []
-        lines, above = self._output(block)
-        more = [] if self._filter else block.command.strip().splitlines()[1:]
-        head = [blocks.command_line_row(clean(line)) for line in more]
-        if above:
-            head.append(blocks.above_row(above))
-        if not lines and not self._filter:
-            head.append(blocks.empty_row(block))
-        rows += head[max(0, first - 1) : max(0, last - 1)]
-        skip = 1 + len(head)
-        rows += self._output_rows(block, max(0, first - skip) + above, max(0, last - skip) + above)
-        return rows
-
-    def _output_rows(self, command: Command, first: int, last: int) -> list[Row]:
-        if self.feed is None or first >= last:
-            return []
-        index = self.feed.index(command)
-        if not self._filter:
-            return [blocks.output_row(line) for line in index.lines(first, last)]
-        numbers = self.feed.matches(command).lines[first:last]
-        index.extend()
-        return [blocks.output_row(line) for number in numbers for line in index.lines(number, number + 1)]
-
-    @property
-    def _filter(self) -> str:
-        return self.feed.filter if self.feed else ""
-
-    # Following
-
-    def _to_end(self) -> None:
-        self.cursor = max(0, self.row_count() - 1)
-        self.go(self.row_count())
-
-    def set_following(self, following: bool) -> None:
-        """Stay at the end while more comes, or stay where the user reads."""
-        if following:
-            self.unseen = 0
-        else:
-            # What the user is reading does not fold under his eyes.
-            for block in self._blocks:
-                if isinstance(block, Command) and block.running and block.unfolded is None:
-                    block.unfolded = True
-        if following != self.following:
-            self.following = following
-            self.set_class(following, "-following")
-            self.call_after_refresh(self._place_scrollbar)
-            self.post_message(self.Status())
-        if following:
-            self._to_end()
-
-    def _place_scrollbar(self) -> None:
-        # A bar that was hidden while the view scrolled does not know where the view is.
-        self.vertical_scrollbar.position = self.scroll_y
-
-    def move_to(self, row: int, *, center: bool = False) -> None:
-        """Moving away from the end stops following, coming back to it follows again."""
-        super().move_to(row, center=center)
-        self.set_following(self.cursor >= self.row_count() - 1)
-        self.post_message(self.Status())
-
-    def on_mouse_scroll_up(self) -> None:
-        """The wheel: stop following, the cursor comes along."""
-        self.call_next(self._scrolled)
-
-    def on_mouse_scroll_down(self) -> None:
-        """The wheel: at the end, follow again."""
-        self.call_next(self._scrolled)
-
-    def on_scroll_to(self) -> None:
-        """The scrollbar was drawn."""
-        self.call_next(self._scrolled)
-
-    def _scrolled(self) -> None:
-        top = self.scroll_offset.y
-        last = min(top + self.page, self.row_count()) - 1
-        at_end = last >= self.row_count() - 1
-        self.cursor = self.row_count() - 1 if at_end else min(max(self.cursor, top), max(0, last))
-        self.set_following(at_end)
-        self.post_message(self.Status())
-
-    def _keep_in_sight(self) -> None:
-        """Texts wrap to the new width; the end stays the end."""
-        width = self.size.width
-        if width != self._width:
-            self._width = width
-            at = self.block_at(self.cursor) if self._blocks else 0
-            self._measure(0)
-            self.rows_changed()
-            if not self.following and self._blocks:
-                self.cursor = self._starts[max(0, at)]
-        if self.following:
-            self._to_end()
-        else:
-            super().move_to(self.cursor)
-        self.post_message(self.Status())
-
-    # Actions
-
-    def action_list_end(self) -> None:
-        """To the end, and follow."""
-        self.set_following(True)
-
-    def action_follow(self) -> None:
-        """To the end, and follow."""
-        self.set_following(True)
+    # Folding
 
     def action_list_open(self) -> None:
         """Fold or unfold."""
@@ -280,55 +40,195 @@ class LogView(LineView):
 
     def action_fold(self) -> None:
         """Fold or unfold the block at the cursor."""
-        if not self._blocks or self.feed is None:
+        page = self.shown
+        if not page.count or page.scope.raw:
             return
-        number = self.block_at(self.cursor)
-        block = self._blocks[number]
+        number = page.block_at(self.cursor)
+        block = page.blocks[number]
         if isinstance(block, Command):
-            above = self._output(block)[1]
-            at_above = above and self.cursor == self._starts[number] + 1 + block.command.strip().count("\n")
-            block.unfolded = True if at_above else not block.shows_output
+            spot = page.spot(self.cursor)
+            above = spot.place is None and page.hides_above(block) and spot.inner == page.head_height(block)
+            block.unfolded = True if above else not block.shows_output
         elif block.kind in ("thought", "message", "plan", "notice"):
             block.unfolded = not block.unfolded
         else:
             return
-        self._measure(number)
-        self.rows_changed(self._starts[number])
-        super().move_to(self._starts[number])
+        page.measure(number)
+        self.rows_changed(page.starts[number])
+        self.mark = None
         self.following = False
-        self.set_following(self.cursor >= self.row_count() - 1)
+        self.move_to(page.starts[number])
 
     def action_fold_all(self) -> None:
         """Fold every command, or unfold all when all are folded."""
-        commands = [block for block in self._blocks if isinstance(block, Command)]
+        if self.shown.scope.raw:
+            return
+        commands = [block for block in self.shown.blocks if isinstance(block, Command)]
         unfold = not any(command.shows_output for command in commands)
+        before = self._standing()
         for command in commands:
             command.unfolded = unfold
-        self._measure(0)
+        self.mark = None
+        self.shown.measure(0)
         self.rows_changed()
-        self.move_to(self.row_count() if self.following else self.cursor)
+        self._stand(before)
+        self.move_to(self.cursor)
+
+    # Jumps
+
+    def action_list_end(self) -> None:
+        """To the end, and follow."""
+        self.action_follow()
+
+    def action_follow(self) -> None:
+        """To the end, and follow."""
+        self.unselect()
+        self.set_following(True)
 
     def action_next_failure(self) -> None:
         """To the next failure."""
-        self._to_failure(range(self.block_at(self.cursor) + 1, len(self._blocks)))
+        self._to_failure(range(self.shown.block_at(self.cursor) + 1, len(self.shown.blocks)))
 
     def action_previous_failure(self) -> None:
         """To the failure before."""
-        self._to_failure(range(self.block_at(self.cursor) - 1, -1, -1))
+        self._to_failure(range(self.shown.block_at(self.cursor) - 1, -1, -1))
 
     def _to_failure(self, numbers: range) -> None:
+        page = self.shown
         for number in numbers:
-            block = self._blocks[number]
+            block = page.blocks[number]
             failed = block.failed if isinstance(block, Command) else block.kind in ("error", "denied")
-            if failed and self._starts[number + 1] > self._starts[number]:
-                super().move_to(self._starts[number], center=True)
-                self.set_following(False)
+            if failed and page.starts[number + 1] > page.starts[number]:
+                self.to_spot(page.spot(page.starts[number]))
                 return
 
-    def refresh_running(self) -> None:
-        """Paint the clocks of running commands again, if they are in sight."""
-        top, last = self.scroll_offset.y, self.scroll_offset.y + self.page
-        for number in range(len(self._blocks) - 1, -1, -1):
-            block = self._blocks[number]
-            if isinstance(block, Command) and block.running and top <= self._starts[number] < last:
-                self.refresh_line(self._starts[number])
+    # Looking for something
+
+    def action_log_search(self) -> None:
+        """Ask for a text to find."""
+        self._want("search")
+
+    def action_log_filter(self) -> None:
+        """Ask for a text; only what has it is shown."""
+        self._want("filter")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Without a search its keys are free for what they do elsewhere."""
+        return self.shown.needle is not None if action in ("log_next", "log_previous") else True
+
+    def action_log_next(self) -> None:
+        """To the next hit."""
+        self._to_hit(1)
+
+    def action_log_previous(self) -> None:
+        """To the hit before."""
+        self._to_hit(-1)
+
+    def to_first_hit(self) -> None:
+        """From the end back to the last hit, else to the first from here on, as soon as it is found."""
+        self._looking = -1 if self.following else 1
+        self._look()
+
+    def _to_hit(self, step: Literal[1, -1], *, here: bool = False) -> bool:
+        if not self.shown.count:
+            return False
+        spot = self.shown.hit(self.shown.spot(self.cursor), step, here=here)
+        if spot is not None:
+            self.to_spot(spot)
+        return spot is not None
+
+    def _look(self) -> None:
+        # Backwards, the right one is known when all is searched.
+        feed = self.feed
+        if self._looking is None or feed is None:
+            return
+        searching = feed.searching is not None
+        if not (searching and self._looking == -1) and (self._to_hit(self._looking, here=True) or not searching):
+            self._looking = None
+
+    def take(self) -> bool:
+        """As every log, and go where the user wanted to before it was known."""
+        taken = super().take()
+        self._look()
+        return taken
+
+    # How it looks
+
+    def action_raw(self) -> None:
+        """The whole output of the command at the cursor, then of all, then the story again."""
+        page = self.shown
+        if not page.blocks:
+            return
+        block = page.blocks[page.block_at(self.cursor)]
+        if not page.scope.raw and isinstance(block, Command):
+            self.set_scope(Scope(raw=True, command=block.id))
+        elif not page.scope.raw or page.scope.command:
+            self.set_scope(Scope(raw=True))
+        else:
+            self.set_scope(Scope())
+
+    def action_log_wrap(self) -> None:
+        """Wrap long lines, or cut them."""
+        self._want("wrap")
+
+    def action_log_times(self) -> None:
+        """Show when each line came, or do not."""
+        self._want("times")
+
+    # Out of here
+
+    def action_mark_down(self) -> None:
+        """Select one more line below."""
+        self._mark(1)
+
+    def action_mark_up(self) -> None:
+        """Select one more line above."""
+        self._mark(-1)
+
+    def _mark(self, rows: int) -> None:
+        self.select_on(rows)
+        self.set_following(False)
+        self.post_message(self.Status())
+
+    def action_copy_log(self) -> None:
+        """Copy the selection, or what is at the cursor."""
+        self._want("copy")
+
+    def action_copy_command(self) -> None:
+        """Copy the command at the cursor."""
+        self._want("command")
+
+    def action_save_log(self) -> None:
+        """Write what is shown to a file."""
+        self._want("save")
+
+    def action_log_pager(self) -> None:
+        """Read what is shown in the user's pager."""
+        self._want("pager")
+
+    @property
+    def command(self) -> Command | None:
+        """The command at the cursor."""
+        block = self.shown.blocks[self.shown.block_at(self.cursor)] if self.shown.count else None
+        return block if isinstance(block, Command) else None
+
+    def to_copy(self) -> list[str]:
+        """The selected rows, or the line, the command or the whole text at the cursor; nothing of too many rows."""
+        if not self.shown.count or len(self.selected_rows) > _MOST_COPIED:
+            return []
+        if self.mark is not None:
+            rows = self.rows(self.selected_rows.start, self.selected_rows.stop)
+            return [_text_of(row) for row in rows]
+        spot = self.shown.spot(self.cursor)
+        block = self.shown.blocks[spot.number]
+        if isinstance(block, Text):
+            return block.text.splitlines()
+        if spot.inner == 0:
+            return block.command.splitlines()
+        return [_text_of(row) for row in self.rows(self.cursor, self.cursor + 1)]
+
+
+def _text_of(row: Row) -> str:
+    """A row without what stands before it and at its right end."""
+    text = "".join(text for text, _ in row.left)
+    return text[row.fixed :] if row.wraps else text.rstrip()

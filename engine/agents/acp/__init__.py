@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.agents.base import Agent, Capabilities, Job, Yielded
-from engine.environment.model import Agent as Section
+from engine.agents.options import read_options
 from engine.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from engine.containers.container import Mount
     from engine.secrets.secret import Secret
 
-_OF_ALL_AGENTS = frozenset(field.name for field in fields(Section))
 _BEARER = "Authorization"
 
 INSIDE = "/run/fumehood/acp"
@@ -107,14 +106,7 @@ class AcpAgent(Agent):
 
 
 def _read(settings: Mapping[str, Any]) -> Settings:
-    known = [field.name for field in fields(Settings)]
-    given = {name: value for name, value in settings.items() if name not in _OF_ALL_AGENTS}
-    for name, value in given.items():
-        if name not in known:
-            raise UsageError(f"option {name!r} is unknown", f"known in [agent.options] of acp: {', '.join(known)}")
-        if not isinstance(value, str) or not value:
-            raise UsageError(f"option {name} must be a text", f'write {name} = "…"')
-    read = Settings(**given)
+    read = read_options(Settings, "acp", settings)
     if read.key_env and not read.base_url:
         raise UsageError("option key_env has no use without base_url", "write both, or neither")
     return read

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.agents.base import Agent, Capabilities, Job, Yielded
-from engine.environment.model import Agent as Section
+from engine.agents.options import read_options
 from engine.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 INSIDE = "/run/fumehood/claude"
 """Where containers see its program's folder."""
 
-_OF_ALL_AGENTS = frozenset(field.name for field in fields(Section))
 _KEY = "key of the model"
 _KEY_ENV = "ANTHROPIC_API_KEY"
 
@@ -79,7 +78,7 @@ class ClaudeAgent(Agent):
         from engine.agents.route import is_local, route
         from engine.secrets.secret import Secret
 
-        read = read_settings(settings)
+        read = read_options(Settings, "claude", settings)
         name = read.key_env or ("" if is_local(read.base_url) else _KEY_ENV)
         key = os.environ.get(name, "").strip() if name else ""
         if name and not key:
@@ -97,21 +96,6 @@ class ClaudeAgent(Agent):
         """Work on the job; see `engine.agents.claude.run`."""
         from engine.agents.claude.run import work
 
-        async for event in work(job, read_settings(job.settings), self.route(job.settings).url):
+        read = read_options(Settings, "claude", job.settings)
+        async for event in work(job, read, self.route(job.settings).url):
             yield event
-
-
-def read_settings(settings: Mapping[str, Any]) -> Settings:
-    """The options of claude in the `[agent]` section.
-
-    Raises:
-        UsageError: one is unknown or no text.
-    """
-    known = [field.name for field in fields(Settings)]
-    given = {name: value for name, value in settings.items() if name not in _OF_ALL_AGENTS}
-    for name, value in given.items():
-        if name not in known:
-            raise UsageError(f"option {name!r} is unknown", f"known in [agent.options] of claude: {', '.join(known)}")
-        if not isinstance(value, str) or not value:
-            raise UsageError(f"option {name} must be a text", f'write {name} = "…"')
-    return Settings(**given)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.environment.model import Agent as Section
+from engine.agents.options import read_options
 from engine.errors import UsageError
 
-_OF_ALL_AGENTS = frozenset(field.name for field in fields(Section))
 DEFAULT_KEY = "OPENAI_API_KEY"
 DEFAULT_URL = "https://api.openai.com/v1"
 
@@ -49,19 +48,8 @@ class Login:
 
 
 def read(settings: Mapping[str, Any]) -> Settings:
-    """The options of codex in the `[agent]` section.
-
-    Raises:
-        UsageError: one is unknown or no text.
-    """
-    known = [field.name for field in fields(Settings)]
-    given = {name: value for name, value in settings.items() if name not in _OF_ALL_AGENTS}
-    for name, value in given.items():
-        if name not in known:
-            raise UsageError(f"option {name!r} is unknown", f"known in [agent.options] of codex: {', '.join(known)}")
-        if not isinstance(value, str):
-            raise UsageError(f"option {name} must be a text", f'write {name} = "…"')
-    return Settings(**given)
+    """The options of codex in the `[agent]` section; see `read_options`."""
+    return read_options(Settings, "codex", settings)
 
 
 def login(settings: Settings, environ: Mapping[str, str]) -> Login:

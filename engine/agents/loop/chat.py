@@ -7,21 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.agents.loop.conversation import Answer, Said, Turn, User
-from engine.agents.loop.wire import BASH, DESCRIPTION, PARAMETERS, Body, call, reported
+from engine.agents.loop.wire import BASH, DESCRIPTION, PARAMETERS, Body, OpenAI, call, reported
 from engine.agents.parts import count, items, table, text
 from engine.tasks import events as ev
 
 
-class Chat:
+class Chat(OpenAI):
     """`POST /chat/completions`."""
 
     path = "/chat/completions"
-    base_url = "https://api.openai.com/v1"
-    key_env = "OPENAI_API_KEY"
-
-    def headers(self, key: str) -> dict[str, str]:
-        """See `Wire`."""
-        return {"Authorization": f"Bearer {key}"} if key else {}
 
     def body(self, model: str, system: str, turns: Sequence[Turn]) -> Body:
         """See `Wire`."""

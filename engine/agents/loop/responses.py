@@ -6,21 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from engine.agents.loop.conversation import Answer, Said, Turn, User
-from engine.agents.loop.wire import BASH, DESCRIPTION, PARAMETERS, Body, call, reported
+from engine.agents.loop.wire import BASH, DESCRIPTION, PARAMETERS, Body, OpenAI, call, reported
 from engine.agents.parts import count, items, table, text
 from engine.tasks import events as ev
 
 
-class Responses:
+class Responses(OpenAI):
     """`POST /responses`."""
 
     path = "/responses"
-    base_url = "https://api.openai.com/v1"
-    key_env = "OPENAI_API_KEY"
-
-    def headers(self, key: str) -> dict[str, str]:
-        """See `Wire`."""
-        return {"Authorization": f"Bearer {key}"} if key else {}
 
     def body(self, model: str, system: str, turns: Sequence[Turn]) -> Body:
         """See `Wire`."""

@@ -55,6 +55,17 @@ class Reader(Protocol):
         ...
 
 
+class OpenAI:
+    """What OpenAI's two interfaces share: where they are, and how the key is sent."""
+
+    base_url = "https://api.openai.com/v1"
+    key_env = "OPENAI_API_KEY"
+
+    def headers(self, key: str) -> dict[str, str]:
+        """See `Wire`."""
+        return {"Authorization": f"Bearer {key}"} if key else {}
+
+
 class Wire(Protocol):
     """One interface."""
 

@@ -123,7 +123,12 @@ def test_task_rows() -> None:
     assert text_of(task.list_row(state, 52)) == " ● fix …0:42 "
     done = fold("a", [created, ev.DiffReady(base_sha="", result_sha="", files_changed=1, lines_added=3, lines_removed=0, ts=12),
                       ev.TaskStatus(status="ready", ts=13)])  # fmt: skip
-    assert text_of(task.list_row(done, 52)) == " ✓ fix …+3 −0 "
+    assert text_of(task.list_row(done, 3620)) == " ✓ fix …+3 −0  1h "
+    assert text_of(task.list_row(done, 52, several=True)) == " ✓ web fix …+3 −0 now "
+    roomy = text_of(task.list_row(done, 52, width=100))
+    assert "replay · default branch" in roomy
+    for asked in ("FIX", "done ready web", "a"):
+        assert task.fits(done, asked) == ("done" not in asked)
     assert "1 running" in text_of(task.head_row("web", "main", [state, done]))
 
 
@@ -162,7 +167,12 @@ def test_actions_have_unique_ids_and_no_clashes_where_they_work() -> None:
     assert len(ids) == len(set(ids))
     for group in actions.GROUPS:
         # Those of a search take their keys from other actions only while there is one.
-        here = [action for name in {group, "everywhere"} for action in actions.of(name) if action.id != "next_match"]
+        here = [
+            action
+            for name in {group, "everywhere"}
+            for action in actions.of(name)
+            if action.id not in ("next_match", "log_next")
+        ]
         keys = [key for action in here for key in action.keys]
         assert len(keys) == len(set(keys)), group
 

@@ -11,7 +11,7 @@ from tui.present import theme
 def test_shipped_themes_are_complete() -> None:
     themes, problems = theme.load_all()
     assert problems == []
-    assert set(themes) == {"dark", "light", "high-contrast", "colour-blind", "ansi16"}
+    assert set(themes) == {"dark", "light", "high-contrast", "colour-blind", "ansi16", "ember"}
     assert next(iter(themes)) == theme.DEFAULT
     for found in themes.values():
         assert set(found.styles) == set(theme.ROLES)
@@ -34,7 +34,7 @@ def test_a_bad_theme_says_what_is_wrong(text: str, said: str) -> None:
     path = private_dir(config_dir() / "themes") / "mine.toml"
     path.write_text(text)
     themes, problems = theme.load_all()
-    assert len(themes) == 5
+    assert len(themes) == 6
     assert said in str(problems[0])
     assert str(path) in str(problems[0])
 

@@ -8,6 +8,7 @@ import io
 import os
 import subprocess
 import tarfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from engine.errors import EngineError
 from engine.secrets.diff_scan import Finding, likely, scan_diff
-from engine.secrets.scan import CHANGED_SINCE, MARK, Leak, find_leaks
+from engine.secrets.scan import CHANGED_SINCE, MARK, Leak, LeakScan
 from engine.secrets.secret import Secret
 
 TOKEN = b"tok-ABCDEFGH12345678"
@@ -38,6 +39,14 @@ def tar(files: dict[str, bytes], form: int = tarfile.GNU_FORMAT) -> bytes:
 
 def pieces(data: bytes, size: int) -> list[bytes]:
     return [data[i : i + size] for i in range(0, len(data), size)]
+
+
+def find_leaks(tar: Iterable[bytes], values: Mapping[str, Secret]) -> list[Leak]:
+    """The leaks in a tar that comes in pieces."""
+    scan = LeakScan(values)
+    for piece in tar:
+        scan.feed(piece)
+    return scan.leaks()
 
 
 FILES = {

@@ -3,8 +3,10 @@
 Only `git apply` writes there: it refuses names outside the checkout, inside `.git` and behind symbolic links before it
 writes anything (SECURITY-CASES G05). A patch that fits is applied to the work tree alone, the index stays as it is. One
 that does not fit is merged (`--3way`) if that is wanted: what merges is applied and staged, the rest gets conflict
-markers; git does that for all files or for none. With `--3way` git looks for symbolic links in the index only and would
-write through an untracked one, so that case is refused here.
+markers; git does that for all files or for none. Files with work that is not committed are left alone, unless `force`
+says otherwise: then a patch that fits goes in beside that work; one that does not is never merged into it. With
+`--3way` git looks for symbolic links in the index only and would write through an untracked one, so that case is
+refused here.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from engine.errors import RepositoryError
 from engine.repository import hostgit
 
 _APPLY = ("-c", "apply.whitespace=nowarn", "-c", "apply.ignoreWhitespace=no", "apply", "--whitespace=nowarn")
+_PATHS_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,7 @@ class ApplyOutcome:
         message: one sentence, with git's reason when it went wrong.
         skipped_paths: files of the patch that were left alone, because others of it do not fit.
         conflict_paths: files that do not fit; with status `partial` they hold conflict markers.
+        dirty_paths: files of the patch with work that is not committed, for which nothing was done.
     """
 
     applied: bool
@@ -37,14 +41,18 @@ class ApplyOutcome:
     message: str
     skipped_paths: tuple[str, ...] = ()
     conflict_paths: tuple[str, ...] = ()
+    dirty_paths: tuple[str, ...] = ()
 
 
-def apply(patch: Path, checkout: Path, *, preflight: bool = False, three_way: bool = True) -> ApplyOutcome:
+def apply(
+    patch: Path, checkout: Path, *, preflight: bool = False, three_way: bool = True, force: bool = False
+) -> ApplyOutcome:
     """Apply a patch to the checkout that holds the folder `checkout`.
 
     Args:
         preflight: only find out whether it applies cleanly; write nothing.
         three_way: merge what does not fit instead of leaving everything as it is.
+        force: also change files that hold uncommitted work.
 
     Raises:
         RepositoryError: `checkout` is not in a work tree of git.
@@ -55,6 +63,11 @@ def apply(patch: Path, checkout: Path, *, preflight: bool = False, three_way: bo
         return ApplyOutcome(False, "error", "the patch is damaged; nothing was changed")
     if not paths:
         return ApplyOutcome(not preflight, "success", "the patch is empty: there is nothing to apply")
+    dirty = () if force else _dirty(top, paths)
+    if dirty:
+        kept = tuple(path for path in paths if path not in dirty)
+        message = f"nothing was changed: {len(dirty)} of {len(paths)} files hold work that is not committed"
+        return ApplyOutcome(False, "error", f"{message}; commit it, or apply with --force", kept, dirty, dirty)
     checked = _git(top, *_APPLY, "--check", "--", str(patch))
     if checked.exit_code == 0:
         if preflight:
@@ -101,6 +114,25 @@ def _paths(patch: Path, top: Path) -> tuple[str, ...] | None:
             return None
         names |= dict.fromkeys(os.fsdecode(field.split(b"\t", 2)[2]) for field in listed.out.split(b"\0")[:-1])
     return tuple(names)
+
+
+def _dirty(top: Path, paths: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of the paths that differ from the last commit, or are not known to git at all."""
+    arguments = ("status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--ignored=no",
+                 "--ignore-submodules=dirty")  # fmt: skip
+    found: set[str] = set()
+    for first in range(0, len(paths), _PATHS_AT_ONCE):
+        # What lies outside is refused by `git apply`; `git status` would refuse to look at the rest as well.
+        some = [
+            os.fsencode(p) for p in paths[first : first + _PATHS_AT_ONCE] if not (p[:1] == "/" or ".." in p.split("/"))
+        ]
+        if not some:
+            continue
+        told = _git(top, *arguments, "--", *some)
+        if told.exit_code:
+            raise RepositoryError(f"cannot see what is not committed in {top}: {told.reason}")
+        found |= {os.fsdecode(entry[3:]) for entry in told.out.split(b"\0") if entry}
+    return tuple(path for path in paths if path in found)
 
 
 def _behind_link(top: Path, path: str) -> bool:

@@ -8,7 +8,7 @@ import pytest
 
 from engine.errors import RepositoryError
 from engine.repository import diff
-from engine.repository.publish import apply
+from engine.repository.apply import apply
 from tests.unit.repository.repositories import commit, git, make
 
 
@@ -68,12 +68,28 @@ def test_nothing_is_written_when_it_does_not_fit(app: Path, patch: Path) -> None
     (app / "added\nfile").write_text("mine\n")
     before = status(app)
     for three_way in (True, False):
-        outcome = apply(patch, app, three_way=three_way)
+        outcome = apply(patch, app, three_way=three_way, force=True)
         assert (outcome.applied, outcome.status) == (False, "error")
         assert set(outcome.conflict_paths) == {"a.txt", "added\nfile"}
         assert outcome.skipped_paths == ("sub/c.txt",)
     assert status(app) == before
     assert (app / "a.txt").read_text() == "not committed\n"
+
+
+def test_uncommitted_work_in_its_files_is_not_touched_unasked(app: Path, patch: Path) -> None:
+    (app / "a.txt").write_text("1\n2\n3\n4\n5\n" + "x\n" * 9 + "mine\n")  # the patch would still fit
+    (app / "b.txt").write_text("mine, and not of the patch\n")
+    before = status(app), (app / "a.txt").read_text()
+    for preflight in (True, False):
+        outcome = apply(patch, app, preflight=preflight)
+        assert (outcome.applied, outcome.status, outcome.dirty_paths) == (False, "error", ("a.txt",))
+        assert "--force" in outcome.message
+        assert outcome.skipped_paths == ("added\nfile", "sub/c.txt")
+    assert (status(app), (app / "a.txt").read_text()) == before
+    git("add", "a.txt", cwd=app)
+    assert apply(patch, app).dirty_paths == ("a.txt",)
+    assert apply(patch, app, force=True).applied
+    assert (app / "a.txt").read_text() == "1\n2\nagent\n4\n5\n" + "x\n" * 9 + "mine\n"
 
 
 EVIL = {

@@ -1,4 +1,4 @@
-"""Where to write a patch."""
+"""Where to write something."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from textual.widgets import Input, Static
 from tui.present.text import content
 
 
-class SavePatch(ModalScreen[Path | None]):
+class SaveFile(ModalScreen[Path | None]):
     """Gives back the name of a file to write; a relative one is meant from where the workbench was started."""
 
     CSS_PATH = "dialog.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "leave", priority=True)]
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, title: str, name: str) -> None:
         super().__init__()
-        self._name = name
+        self._title, self._name = title, name
 
     def compose(self) -> ComposeResult:
         """The name, the keys."""
         with Vertical(classes="dialog") as box:
-            box.border_title = "Write the patch to a file"
+            box.border_title = content(self._title)
             yield Input(self._name, compact=True)
             yield Static(content(("enter", "bold"), " write    ", ("esc", "bold"), " leave"), classes="keys")
 

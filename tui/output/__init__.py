@@ -1,0 +1,1 @@
+"""What is between the workbench and the terminal: which bytes are written, and when."""

@@ -1,0 +1,26 @@
+"""A text that is looked for, capital or small, and where it stands in what is shown."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Needle:
+    """What is looked for; `only`: what does not have it is not shown."""
+
+    text: str
+    only: bool = False
+
+    def found_in(self, text: str) -> bool:
+        """Whether a text has it."""
+        return self.text.lower() in text.lower()
+
+
+def places(text: str, needle: str) -> list[tuple[int, int]]:
+    """Where a line has what is looked for, capital or small."""
+    lowered, wanted = text.lower(), needle.lower()
+    if len(lowered) != len(text):
+        return []
+    return [(match.start(), match.end()) for match in re.finditer(re.escape(wanted), lowered)]
