@@ -16,7 +16,7 @@ import msgspec
 from engine.errors import EngineError, UsageError
 from engine.state import private_dir, tasks_dir, write_atomic
 from engine.tasks import events as ev
-from engine.tasks.journal import JOURNAL, OUTPUT, Journal, encode, output_path, read, read_all
+from engine.tasks.journal import JOURNAL, OUTPUT, Journal, append_to, encode, output_path, read, read_all
 from engine.tasks.model import FINISHED
 from engine.tasks.spec import PLAYBACK, new_id
 from engine.tasks.stop import Stop
@@ -45,10 +45,8 @@ def prepare(recording: Path, speed: float) -> Path:
     task = new_id()
     folder = tasks_dir() / task
     write_atomic(folder / PLAYBACK, tomli_w.dumps({"recording": str(recording.absolute()), "speed": float(speed)}))
-    journal = Journal(folder)
-    journal.append(msgspec.structs.replace(created, id=task, recording=created.recording or created.id))
-    journal.append(ev.TaskStatus(status="pending"))
-    journal.close()
+    again = msgspec.structs.replace(created, id=task, recording=created.recording or created.id)
+    append_to(folder, again, ev.TaskStatus(status="pending"))
     return folder
 
 

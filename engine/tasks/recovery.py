@@ -47,8 +47,8 @@ def mark_interrupted(folder: Path, state: TaskState) -> None:
     try:
         where = f" in {state.phase}" if state.phase else ""
         reason = f"interrupted{where}: its supervisor ended{_settled(folder, state)}"
-        ends = endings(read_all(folder), command="lost", run="failed", reason="its supervisor ended")
-        append_to(folder, *ends, ev.TaskStatus(status="interrupted", reason=reason))
+        owed = endings(read_all(folder), command="lost", run="failed", reason="its supervisor ended")
+        append_to(folder, *owed, ev.TaskStatus(status="interrupted", reason=reason))
     finally:
         lock.release()
 
