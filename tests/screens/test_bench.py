@@ -59,6 +59,7 @@ async def until_gone(pilot: Pilot[int], said: str) -> None:
 async def test_the_five_panes_and_the_newest_task(app: App) -> None:
     recorded.everything()
     async with app().run_test(size=WIDE, notifications=True) as pilot:
+        await until(pilot, "2 Environment ─ web")
         shown = await until(pilot, "rg -n proxies= src")
         for said in ("1 Tasks", "2 Environment ─ web", "3 Cache", "4 Log ─ bump httpx", "5 Diff", "1 running"):
             assert said in shown

@@ -166,16 +166,6 @@ async def test_a_file_that_is_no_text_is_not_opened(app: App, project: Path) -> 
         await until(pilot, "is not UTF-8")
 
 
-async def test_a_first_file(app: App, project: Path) -> None:
-    (project / "fumehood.toml").unlink()
-    (project / "requirements.txt").write_text("httpx\n")
-    async with app().run_test(size=WIDE, notifications=True) as pilot:
-        await until(pilot, "No environment here.")
-        await pilot.press("2", "i")
-        await until(pilot, "auto")
-    assert 'name = "web"' in (project / "fumehood.toml").read_text()
-
-
 async def test_secrets_are_set_without_echo(app: App, project: Path, bench: RecordedBench) -> None:
     async with app().run_test(size=NARROW, notifications=True) as pilot:
         await in_the_pane(pilot, "s")
