@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.unit.present.test_line_index import whole as all_of
 from tui.live.backlog import Backlog
 from tui.live.line_index import BLOCK, SHOWN, LineIndex
 from tui.live.matches import Matches
@@ -46,7 +47,7 @@ def test_matches_are_the_lines_that_have_it(
             file.write(b"\n".join(part) + (b"\n" if ended else b""))
         whole(matches)
         assert not matches.grown()
-    index.extend()
+    all_of(index)
     expected = found_in(path)
     assert matches.count == len(expected)
     first = data.draw(st.integers(0, len(expected)))
