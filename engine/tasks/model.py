@@ -171,6 +171,14 @@ class TaskState:
         last = next((phase.name for phase in reversed(self.phases) if phase.attempt == number), "")
         return last in ("start", "agent", "collect")
 
+    @property
+    def left_in(self) -> int:
+        """The first attempt of an ended task with work of its agent that was not brought out; 0 when there is none."""
+        if not self.finished:
+            return 0
+        numbers = (a.number for a in self.attempts if self.has_work(a.number) and a.turns not in a.results)
+        return next(numbers, 0)
+
     def apply(self, event: ev.AnyEvent) -> None:
         """Take one event in; events come in the order of their `seq`."""
         self.last_seq = event.seq

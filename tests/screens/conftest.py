@@ -61,6 +61,10 @@ class RecordedTasks(Tasks):
         self._calls.append(("cancel", reference))
         return self.get(reference)
 
+    def collect(self, reference: str, *, attempt: int = 0, fork: bool = False) -> str:
+        self._calls.append(("collect", reference, attempt))
+        return reference
+
     def branches(self, environment: Environment) -> list[str]:
         self._calls.append(("branches", environment.name))
         return ["main", "dev/login", "dev/logout", "release-1"]

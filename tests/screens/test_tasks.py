@@ -80,6 +80,21 @@ async def test_a_task_that_works_is_not_removed(app: App) -> None:
         assert "D remove" not in text_of(pilot)
 
 
+async def test_what_an_interrupted_agent_did_is_brought_out(app: App, bench: RecordedBench) -> None:
+    recorded.interrupted("dddd55")
+    recorded.finished("aaaa22", start=recorded.START - 99000)
+    async with app().run_test(size=WIDE, notifications=True) as pilot:
+        await until(pilot, "b brings out what it did")
+        await pilot.press("1", "b")
+        await until(pilot, "Bringing out what the agent did")
+        assert bench.calls == [("collect", "dddd55", 1)]
+        await pilot.press("j")
+        await until(pilot, "4 Log ─ fix the failing test")
+        assert "b bring out" not in text_of(pilot)
+        await pilot.press("b")
+        await until(pilot, "nothing that is not in its diff")
+
+
 async def test_the_key_is_about_the_task_at_the_cursor(app: App, bench: RecordedBench) -> None:
     recorded.running("bbbb33")
     recorded.finished("aaaa22")

@@ -219,6 +219,6 @@ _NEXT = {
     "ready": "5 shows the diff, a applies it",
     "applied": "the diff is in your checkout",
     "error": "the reason is above; n starts a new task",
-    "cancelled": "n starts a new task",
-    "interrupted": "what it did so far is kept; n starts it again",
+    "cancelled": "in the tasks (1): b brings out what it did, r starts it again",
+    "interrupted": "in the tasks (1): b brings out what it did, r starts it again",
 }

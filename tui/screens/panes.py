@@ -201,6 +201,8 @@ class PanesScreen(LayoutScreen):
                 return "there is no task"
             case "remove_task" if meant is not None and not meant.finished:
                 return "this task still works"
+            case "collect_task" if meant is None or not meant.left_in:
+                return "this task has left nothing that is not in its diff" if meant else "there is no task"
             case "attempts" if meant is None or len(meant.attempts) < 2:
                 return "the task has one attempt" if meant else "there is no task"
             case "undo" if not self.can_undo:

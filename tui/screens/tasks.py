@@ -71,8 +71,16 @@ class TasksScreen(HandOverScreen):
             self.tell("This task does not run.")
             return
         question = f"Stop “{task.title(state)[:60]}”?"
-        self.ask(question, "Its container ends; what it did so far is kept in the log.", "stop it",
+        self.ask(question, "Its container ends; what it did so far is kept.", "stop it",
                  lambda: self.do(lambda: self.bench.tasks.cancel(state.id), "Stopping …"))  # fmt: skip
+
+    def action_collect_task(self) -> None:
+        """Make a diff of what an agent did that did not get to its end."""
+        state = self.meant
+        if state is None or not state.left_in:
+            self.tell(self.why_not("collect_task"))
+            return
+        self.do(lambda: self.bench.tasks.collect(state.id, attempt=state.left_in), "Bringing out what the agent did …")
 
     def action_remove_task(self) -> None:
         """Remove a task; nothing is asked, as it can be brought back."""
