@@ -9,6 +9,8 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
+from textual.reactive import Reactive
+from textual.widget import Widget
 
 from engine.bench import Bench
 from engine.bench.environments import EnvironmentEntry
@@ -33,6 +35,9 @@ class PanesScreen(EngineScreen):
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide"), (180, "-huge")]
     BINDINGS: ClassVar[list[BindingType]] = actions.bindings("everywhere")
+
+    # As Textual's, but panes repaint themselves when the focus comes and goes: the rest of the screen stays as it is.
+    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
 
     def __init__(self, bench: Bench, first: str) -> None:
         super().__init__(bench)
@@ -87,10 +92,13 @@ class PanesScreen(EngineScreen):
     def _mark_current(self, pane: Pane) -> None:
         self.current = pane.GROUP
         for other in self.query(Pane):
-            other.set_class(other is pane, "current")
+            other.set_class(other is pane, "current", update=False)
         for side in ("#left", "#right"):
             column = self.query_one(side)
-            column.set_class(pane.parent is column, "current")
+            column.set_class(pane.parent is column, "current", update=False)
+        if self.has_class("-narrow") or self.has_class("zoomed"):
+            # Only then does it make a difference; where all panes are seen, the styles of none need to be found again.
+            self.update_node_styles()
 
     def on_resize(self) -> None:
         """Bars are cut to the new width."""
