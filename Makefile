@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint bench
+.PHONY: help demo agents test test-slow faults lint bench
 
 BIN := .venv/bin
 export PYTHON
@@ -18,13 +18,23 @@ test: ## Run all tests: those of pure code first, then those with containers and
 	$(BIN)/pytest -n 2 --dist loadfile -m "(docker or terminal) and not slow" || status=$$?; \
 	exit $$status
 
-# Where the agents for tests are kept from one run to the next: 0.4 GB.
+# Where the agents for tests are kept from one run to the next: 0.4 GB each.
 AGENTS := $(or $(FUMEHOOD_TEST_AGENTS),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/fumehood/test-agents)
+# Those with an open licence, and so those that continuous integration tests.
+NAMES := codex opencode
+
+agents: ## Install agents for the tests with npm (NAMES="codex opencode claude"); make test skips what is not there
+	@scripts/prepare venv
+	@for agent in $(NAMES); do XDG_DATA_HOME="$(AGENTS)" $(BIN)/fumehood agent install $$agent || exit 1; done
 
 test-slow: ## Run the tests that download for minutes: real projects, real agents
 	@scripts/prepare test
-	@for agent in codex claude; do XDG_DATA_HOME="$(AGENTS)" $(BIN)/fumehood agent install $$agent || exit 1; done
+	@$(MAKE) --no-print-directory agents NAMES="codex claude opencode"
 	@FUMEHOOD_TEST_AGENTS="$(AGENTS)" $(BIN)/pytest -m slow
+
+faults: ## Cancel a hundred tasks, in every phase and state, and print how each ended
+	@scripts/prepare test
+	@$(BIN)/python -m tests.faults.cancel --runs 100
 
 lint: ## Check style, types and the import rules
 	@scripts/prepare venv

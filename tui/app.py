@@ -15,12 +15,13 @@ from textual import constants, events
 from textual._compositor import ChopsUpdate, CompositorUpdate
 from textual.app import App
 from textual.binding import BindingType
+from textual.css.query import NoMatches
 from textual.driver import Driver
 from textual.screen import Screen
 
 from engine.bench import Bench
 from engine.errors import EngineError
-from tui import preferences
+from tui import preferences, terminal
 from tui.live import clipboard
 from tui.output import pace
 from tui.output.driver import TerminalDriver
@@ -238,12 +239,21 @@ class Workbench(App[int]):
         self._leave(signal.SIGHUP)
 
     def _leave(self, number: signal.Signals) -> None:
-        if number == signal.SIGHUP:
-            # Writing to a terminal that is gone may block for ever; all that matters is on disk.
-            last_resort = threading.Timer(_SECONDS_TO_LEAVE, os._exit, (128 + number,))
-            last_resort.daemon = True
-            last_resort.start()
+        # What Textual prints at the end would wait for a terminal that takes nothing; all that matters is on disk.
+        last_resort = threading.Timer(_SECONDS_TO_LEAVE, self._end, (128 + number,))
+        last_resort.daemon = True
+        last_resort.start()
         self.exit(128 + number)
+
+    def _end(self, code: int) -> None:
+        if not self.is_headless:
+            terminal.restore()
+        os._exit(code)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """As Textual's; a screen that was being made while the workbench was left finds none of its widgets."""
+        if not (self._exit and isinstance(error, NoMatches)):
+            super()._handle_exception(error)
 
     def tell(self, text: str, *, hint: str = "", bad: bool = False) -> None:
         """A toast; the text may come from anywhere."""

@@ -67,7 +67,8 @@ class Alive(msgspec.Struct, frozen=True):
 
 # What an adapter may yield: beginning and end, the life of commands, and journal events that need no number of ours.
 Told = (
-    ev.Message
+    ev.Instructions
+    | ev.Message
     | ev.Reasoning
     | ev.Plan
     | ev.FileChanged
@@ -112,7 +113,8 @@ class Job(msgspec.Struct, frozen=True):
 
     `workdir` is the folder in the container; `home` a folder on the host that lives as long as the task, and no other
     attempt has, made by whoever uses it; `settings` is the environment file's `[agent]` section; `environment_dir` the
-    folder of that file.
+    folder of that file. `session` is what the agent gave for the earlier turns; `before` a summary of them, where that
+    cannot be taken up (`engine.agents.earlier`).
     """
 
     prompt: str
@@ -121,6 +123,7 @@ class Job(msgspec.Struct, frozen=True):
     home: Path
     environment_dir: Path
     session: str = ""
+    before: str = ""
     turn: int = 1
     settings: Mapping[str, Any] = {}
 
@@ -162,6 +165,10 @@ class Agent(Protocol):
             UsageError: it cannot run here.
         """
         return None
+
+    def warm(self, settings: Mapping[str, Any]) -> None:
+        """Do what needs no container, such as slow imports; called while the container starts."""
+        return
 
     def start(self, job: Job) -> AsyncIterator[Yielded]:
         """Work on the job; ends after `Ended`.

@@ -7,14 +7,34 @@ are named, not read: they hold where the agent works on what is beside or below 
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from engine.agents.base import Chunk, Terminal
 from engine.repository.into import LEFTOVERS
+from engine.tasks import events as ev
 
 LIMIT = 32 << 10
 _NAMED = 50
 _SECONDS = 20
+_COMMANDS = 8
+_LONGEST_COMMAND = 200
+
+Kind = Literal["test", "lint"]
+_CODE = re.compile(r"`([^`]+)`")
+_TOOLS = (
+    "pytest|tox|nox|jest|vitest|mocha|rspec|ctest|phpunit|ruff|mypy|pyright|flake8|black|isort|pylint|eslint|prettier|tsc"
+    "|golangci-lint|shellcheck|pre-commit|rubocop|biome|stylelint"
+)
+_RUNNER = re.compile(
+    rf"(?:(?:make|just|task|npm|npx|pnpm|yarn|bun|deno|node|python3?|uv|uvx|poetry|pipenv|hatch|pdm|cargo|go|gradle|mvn"
+    rf"|bundle|rake|composer|php|dotnet|swift|mix|cmake|bazel|sh|bash) |(?:{_TOOLS})(?: |$)"
+    r"|(?:\./|(?:scripts|bin|tools)/)[\w./-]+(?: |$))"
+)
+_TESTS = re.compile(r"\b(?:pytest|tests?|tox|nox|jest|vitest|mocha|rspec|ctest|phpunit|unittest|spec)\b")
+_LINTS = re.compile(rf"\b(?:{_TOOLS}|lint|check|clippy|vet|fmt|format|typecheck|type-check|rustfmt|gofmt)\b")
 
 # $1: work directory, $2: most bytes of a file, $3: most files named, $4: the record of what setup left there.
 # Prints fields that end with NUL: "file", path, 1 if setup made or changed it, text; or "below", path.
@@ -53,11 +73,23 @@ class Instructions:
         text: for the agent; empty when it says nothing.
         files: the files it comes from, relative to the repository.
         notices: what the user should know of them.
+        made: those of the files that setup made or changed.
+        commands: for tests and linters, as far as they can be made out.
     """
 
     text: str = ""
     files: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
+    made: frozenset[str] = frozenset()
+    commands: tuple[tuple[Kind, str], ...] = ()
+
+    def events(self) -> Iterator[ev.Instructions | ev.Notice]:
+        """What of this the journal tells; nothing when the project says nothing."""
+        if self.files:
+            files = [(path, path in self.made) for path in self.files]
+            yield ev.Instructions(files=files, commands=list(self.commands))
+        for notice in self.notices:
+            yield ev.Notice(level="warning", text=notice)
 
 
 async def project_instructions(terminal: Terminal, workdir: str) -> Instructions:
@@ -73,6 +105,7 @@ async def project_instructions(terminal: Terminal, workdir: str) -> Instructions
 def from_fields(fields: list[str]) -> Instructions:
     """The instructions that the fields of the script tell."""
     parts, files, below, notices = [], [], [], []
+    by_setup, commands = set[str](), list[tuple[Kind, str]]()
     room = LIMIT
     given = iter(fields)
     for kind in given:
@@ -96,11 +129,30 @@ def from_fields(fields: list[str]) -> Instructions:
         room -= len(data)
         mark = ""
         if made == "1":
+            by_setup.add(path)
             mark = " (made by the setup of this environment, not part of the repository)"
             notices.append(f"{path} was made or changed by setup; the repository does not have it so")
         files.append(path)
+        commands += [command for command in commands_in(text) if command not in commands]
         parts.append(f'<instructions file="{path}"{mark}>\n{text.strip()}\n</instructions>')
     if below:
         named = "\n".join(f"- {path}" for path in below)
         parts.append(f"These files hold for what is beside and below them; read one before you work there:\n{named}")
-    return Instructions("\n\n".join(parts), tuple(files), tuple(notices))
+    shown = tuple(commands[:_COMMANDS])
+    return Instructions("\n\n".join(parts), tuple(files), tuple(notices), frozenset(by_setup), shown)
+
+
+def commands_in(text: str) -> Iterator[tuple[Kind, str]]:
+    """The commands for tests and linters that a Markdown text names: in code, beginning with what runs such things."""
+    fenced = False
+    for line in text.splitlines():
+        if line.lstrip().startswith(("```", "~~~")):
+            fenced = not fenced
+            continue
+        for code in [line] if fenced else _CODE.findall(line):
+            command = code.strip().removeprefix("$ ").partition(" #")[0].strip()
+            if len(command) <= _LONGEST_COMMAND and _RUNNER.match(command):
+                if _TESTS.search(command):
+                    yield "test", command
+                elif _LINTS.search(command):
+                    yield "lint", command

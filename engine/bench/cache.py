@@ -92,6 +92,17 @@ class Cache:
             raise UsageError(f"--max-age: {error.message}", error.hint) from error
         return garbage.collect(connect(), max_bytes=limit, max_age=age, dry_run=dry_run, ttls=self._ttls())
 
+    def use(self) -> tuple[int, int]:
+        """Bytes that all images of this user add to the disk, and those they may (SPEC C9).
+
+        Raises:
+            EngineError: the engine cannot be asked, or the limit is unreadable.
+        """
+        from engine.containers.endpoint import connect
+        from engine.tasks import garbage
+
+        return garbage.used_bytes(connect()), garbage.limit_bytes()
+
     def reset(self, environment: Environment) -> str:
         """Invalidate the environment's snapshots (SPEC C4); returns what happened in one line."""
         from engine.cache import snapshots

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.errors import UsageError
 from engine.state import Lock
 
 if TYPE_CHECKING:
@@ -27,6 +28,26 @@ class Keeper:
         client = Client(environments)
         client.ensure_keeper()
         return client
+
+    def rebuild(self, environment: Environment) -> str:
+        """Have the keeper run setup again in the background; the snapshot there is holds until the new one does.
+
+        Raises:
+            UsageError: the cache is off, or no keeper takes care of the environment.
+            Untrusted: the user has not agreed to the content of the environment's file.
+        """
+        from engine.environment.trust import require
+        from engine.keeper import rebuilds
+        from engine.keeper.clients import open_environments
+
+        require(environment)
+        name = environment.name
+        if not environment.cache.enabled:
+            raise UsageError(f"the cache is off for {name}", "set enabled = true in [cache]")
+        if not self.lives() or environment.path not in open_environments():
+            raise UsageError(f"nobody takes care of {name}", "open it with `fumehood watch`, or wait a moment")
+        rebuilds.ask(environment.id)
+        return f"{name}: setup runs again; the snapshot there is holds until the new one does"
 
     def events(self, offset: int = 0) -> tuple[list[Kept], int]:
         """What the keeper did, after byte `offset` of its journal, and the offset to go on from."""

@@ -38,6 +38,16 @@ class Network:
 
         return stored_entries(environment.network, self._registries(environment))
 
+    def entry(self, host: str, port: int) -> str:
+        """The narrowest entry of a list that lets through what the request log names so.
+
+        Raises:
+            UsageError: no entry can.
+        """
+        from engine.network.allow import entry_for
+
+        return entry_for(host, port)
+
     def allow(self, environment: Environment, entry: str) -> tuple[str, bool]:
         """Let the environment's agents reach one more entry (SPEC N6): as stored, and whether the file changed.
 

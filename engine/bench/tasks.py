@@ -82,6 +82,26 @@ class Tasks:
         _detach(spec.folder, environment, fork=fork)
         return spec.id
 
+    def replay(self, recording: str, *, speed: float = 1.0, fork: bool = False) -> str:
+        """Play a recording, a task's id or a folder that `save_recording` made, as a new task; returns its id.
+
+        Raises:
+            UsageError: there is no such recording, or it cannot be played at this speed.
+        """
+        from engine.tasks import recording as recordings
+
+        place = self._environments.cwd / Path(recording).expanduser()
+        there = "/" in recording or place.is_dir()
+        folder = recordings.prepare(place if there else self.folder(recording), speed)
+        _detach(folder, None, fork=fork)
+        return folder.name
+
+    def save_recording(self, reference: str, target: Path) -> int:
+        """Make a recording of a task in a new folder; returns its bytes. See `engine.tasks.recording.save`."""
+        from engine.tasks import recording as recordings
+
+        return recordings.save(self.folder(reference), self._environments.cwd / target.expanduser())
+
     def follow_up(self, reference: str, prompt: str, *, attempt: int = 0, fork: bool = False) -> str:
         """Ask the agent of a task that has ended for more, in the state it left (SPEC T5); returns the task's id.
 
@@ -115,6 +135,8 @@ class Tasks:
         from engine.tasks.journal import append_to
         from engine.tasks.spec import CANCEL
 
+        if state.recording:
+            raise UsageError(f"task {state.id} is a recording: there is nobody to ask", "start a task of your own")
         folder = self.folder(state.id)
         environment = self._environments.load(state.environment_path)
         require(environment)

@@ -108,9 +108,9 @@ def store(container: Container, snapshot: Snapshot) -> Snapshot:
     return replace(snapshot, image=image)
 
 
-def reset(environment_id: str) -> None:
-    """From now on no snapshot made before this moment is used (SPEC C4); running tasks keep theirs."""
-    write_atomic(_reset_path(environment_id), repr(time.time()))
+def reset(environment_id: str, at: float | None = None) -> None:
+    """From now on no snapshot made before `at` (Unix seconds; now) is used (SPEC C4); running tasks keep theirs."""
+    write_atomic(_reset_path(environment_id), repr(time.time() if at is None else at))
 
 
 def reset_time(environment_id: str) -> float | None:

@@ -80,6 +80,11 @@ class Api:
         found: Record = self._json("GET", f"/containers/{container}/json", {"size": "1"} if size else None)
         return found
 
+    def stats(self, container: str) -> Record:
+        """GET /containers/ID/stats: what it uses now; some engines take a second to answer."""
+        found: Record = self._json("GET", f"/containers/{container}/stats", {"stream": "0", "one-shot": "1"})
+        return found
+
     def rename(self, container: str, name: str) -> None:
         """POST /containers/ID/rename."""
         self._json("POST", f"/containers/{container}/rename", {"name": name})

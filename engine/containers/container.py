@@ -18,7 +18,7 @@ from typing import IO, Any
 from engine.containers import execution
 from engine.containers.api import Api, Record, Refused
 from engine.containers.endpoint import translated
-from engine.errors import ContainerError
+from engine.errors import Cancelled, ContainerError
 from engine.repository.shell import Output
 
 LABEL = "fumehood"
@@ -118,13 +118,29 @@ _REFUSED_FORKS = frozenset({"pids.events max"})
 
 
 class Container:
-    """A container of ours, by id. All calls may be made from any thread."""
+    """A container of ours, by id. All calls may be made from any thread.
 
-    def __init__(self, api: Api, container_id: str, image: str = "", image_name: str = "of this container") -> None:
+    Args:
+        given_up: once it is set, our own scripts in the container end, and raise Cancelled.
+
+    Attributes:
+        last_written: what `written` found the last time it was asked, in bytes; None before.
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        container_id: str,
+        image: str = "",
+        image_name: str = "of this container",
+        given_up: execution.Flag | None = None,
+    ) -> None:
         self.api = api
         self.id = container_id
         self.image = image
         self.image_name = image_name
+        self._given_up = given_up
+        self.last_written: int | None = None
 
     def start(self) -> None:
         """Start it; its only process is the init and a sleep."""
@@ -153,6 +169,7 @@ class Container:
 
         Raises:
             ContainerError: it did not end within `timeout` seconds, or the image has no bash.
+            Cancelled: the work in the container was given up.
         """
         out, err = bytearray(), bytearray()
         return self._bash({"out": out, "err": err}, script, arguments, stdin, timeout, out, err)
@@ -177,7 +194,9 @@ class Container:
             targets[stream].extend(data)
 
         argv = ("bash", "-c", script, "fumehood", *arguments)
-        ended = self.exec(argv, sink, stdin=stdin, timeout=timeout, env={"BASH_ENV": ""})
+        ended = self.exec(argv, sink, stdin=stdin, timeout=timeout, env={"BASH_ENV": ""}, stop=self._given_up)
+        if ended.stopped:
+            raise Cancelled("the work in the container was given up")
         if ended.code is None:
             raise ContainerError(f"a step in container {self.id[:12]} did not end within {timeout:g} s")
         if ended.code in (126, 127) and b"executable file not found" in bytes(out) + bytes(err):
@@ -284,7 +303,8 @@ class Container:
     def written(self) -> int:
         """Bytes it has written beyond its image, holes as if filled; the engine walks all its files for it."""
         with translated(f"measuring container {self.id[:12]}"):
-            return int(self.api.inspect(self.id, size=True).get("SizeRw") or 0)
+            self.last_written = int(self.api.inspect(self.id, size=True).get("SizeRw") or 0)
+        return self.last_written
 
 
 @contextmanager
@@ -375,10 +395,10 @@ def tarfile_of(files: Mapping[str, tuple[Path | bytes, int]]) -> IO[bytes]:
     return spool
 
 
-def create(api: Api, spec: Spec) -> Container:
+def create(api: Api, spec: Spec, given_up: execution.Flag | None = None) -> Container:
     """Create (not start) a container: no network, no capabilities but five, no new privileges, bounded.
 
-    The image's own entrypoint and health check never run (SECURITY-CASES B07).
+    The image's own entrypoint and health check never run (SECURITY-CASES B07). For `given_up` see `Container`.
 
     Raises:
         ContainerError: the image is not there, or docker refuses.
@@ -414,7 +434,7 @@ def create(api: Api, spec: Spec) -> Container:
         config["Hostname"] = HOSTNAME
         host_config["ExtraHosts"] = [f"{HOSTNAME}:127.0.1.1"]
     with translated(f"creating a container of {spec.image_name}"):
-        return Container(api, api.create(spec.name, config), spec.image, spec.image_name)
+        return Container(api, api.create(spec.name, config), spec.image, spec.image_name, given_up)
 
 
 def name_for(task: str, role: str, run: int = 1) -> str:

@@ -182,7 +182,6 @@ class Agent:
     max_cost: float = key(
         v.number(0, 1_000_000), "US dollars it may cost for one prompt, where it reports them; 0 for any.", default=0
     )
-    at_once: int = key(v.integer(1, 4), "Attempts of one task that run at the same time.", default=4)
     command: tuple[str, ...] = key(
         ListOf(v.ARGUMENT), "Program of the agent and its arguments.", example=["pytest", "-q"]
     )

@@ -24,8 +24,7 @@ _HARMLESS = frozenset(
     ("name", "repository.default_branch", "setup.timeout", "maintenance.timeout", "maintenance.watch",
      "maintenance.on_failure", "start.timeout", "cache.ttl", "cache.enabled", "cache.standby",
      "resources.cpus", "resources.memory", "resources.pids", "resources.disk", "agent.timeout", "agent.idle",
-     "agent.max_commands", "agent.max_repeats", "agent.max_requests", "agent.max_tokens", "agent.max_cost",
-     "agent.at_once")
+     "agent.max_commands", "agent.max_repeats", "agent.max_requests", "agent.max_tokens", "agent.max_cost")
 )  # fmt: skip
 _VERSION = 1
 # Contents of one file that are remembered; the oldest is forgotten first, and asked for again.

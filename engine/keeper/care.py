@@ -16,6 +16,7 @@ from engine.containers.endpoint import connect
 from engine.environment import trust
 from engine.environment.load import load
 from engine.errors import Cancelled, EngineError, PhaseFailed
+from engine.keeper import rebuilds
 from engine.keeper.clients import keeper_dir
 from engine.keeper.refresh import Refresh
 from engine.repository.source import Source
@@ -179,6 +180,7 @@ class Care:
             trust.records_dir(),
             standby.folder(),
             snapshots.reset_folder(),
+            rebuilds.folder(),
             *git_folders(work.source),
         }
         if work.environment.image.build:
@@ -204,13 +206,17 @@ class Care:
         if sight is None:
             self._drop_ready()
             return False
+        if rebuilds.taken(sight.work.environment.id):
+            self._failed.discard((sight.key.digest, ""))
+            self._rebuild(sight, "asked for", anew=True)
+            return True
         for wanted in (sight.edited, sight.committed):
             root, why = _refresh_due(sight, wanted)
             if root and (sight.key.digest, digest(wanted)) not in self._failed:
                 self._refresh(sight, root, wanted, why)
                 return True
         if sight.decision.changed and _root(sight) is None and (sight.key.digest, "") not in self._failed:
-            self._rebuild(sight)
+            self._rebuild(sight, sight.decision.reason)
             return True
         self._waited_enough()
         self._stand_by(sight)
@@ -229,17 +235,21 @@ class Care:
 
         self._do("refresh", job, why, run, (sight.key.digest, digest(wanted)))
 
-    def _rebuild(self, sight: _Sight) -> None:
+    def _rebuild(self, sight: _Sight, why: str, *, anew: bool = False) -> None:
+        """Run setup; `anew`: although there is a snapshot, which stays until the new one is there."""
         job = self._job(sight.work.environment)
         # What waits in a container of the old snapshot would keep it from being removed.
         standby.withdraw(job.api, job.environment.id)
         self._drop_ready()
 
         def run() -> None:
-            with prepared(job, to_start=False):
-                pass
+            began = time.time()
+            with prepared(job, to_start=False, anew=anew) as base:
+                if anew:
+                    snapshots.reset(job.environment.id, began)
+                    snapshots.remove_outdated(job.api, job.environment, sight.key, keep=base.image)
 
-        self._do("rebuild", job, sight.decision.reason, run, (sight.key.digest, ""))
+        self._do("rebuild", job, why, run, (sight.key.digest, ""))
 
     def _do(self, action: str, job: Work, why: str, run: Callable[[], None], failure: tuple[str, str]) -> None:
         began = time.monotonic()

@@ -15,6 +15,7 @@ import msgspec
 
 from engine.containers.endpoint import connect
 from engine.errors import DockerUnavailable
+from engine.keeper import rebuilds
 from engine.keeper.care import Care, jobs_dir
 from engine.keeper.clients import clients_dir, keeper_dir, open_environments
 from engine.keeper.news import News
@@ -89,6 +90,7 @@ class _Keeper:
         """Until there is no client for a while, or the order to end is given."""
         self._sweep()
         private_dir(standby.folder())
+        private_dir(rebuilds.folder())
         alone_since = time.monotonic()
         try:
             while not self._order.event.is_set():

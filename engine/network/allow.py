@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from engine.environment.edit import add_allowed
 from engine.errors import UsageError
-from engine.network.rules import Rule, names_preset, parse_entry, parse_rules, preset_names
+from engine.network.hosts import is_address
+from engine.network.rules import WEB_PORTS, Rule, names_preset, parse_entry, parse_rules, preset_names
 
 if TYPE_CHECKING:
     from engine.environment.model import Environment
@@ -21,6 +22,17 @@ def one_rule(entry: str, *, inspect: bool = False) -> Rule:
     if names_preset(entry):
         raise UsageError(f"{entry!a} is a preset", "name one host, such as x.org")
     return parse_entry(entry, inspect=inspect)[0]
+
+
+def entry_for(host: str, port: int) -> str:
+    """The narrowest entry that lets a host of the request log through: that very name, its port if it is not the web's.
+
+    Raises:
+        UsageError: no entry can: it is no public host.
+    """
+    name = f"[{host}]" if ":" in host else host
+    sign = "" if is_address(host) else "="
+    return str(one_rule(f"{sign}{name}" if port in WEB_PORTS else f"{sign}{name}:{port}"))
 
 
 def allow_in_file(environment: Environment, entry: str) -> tuple[str, bool]:

@@ -140,7 +140,7 @@ def _entry(entry: Entry, registries: Sequence[str] | None, inspect: bool) -> Ent
 
 def proof_target(policy: Policy) -> str:
     """A `host:port` the policy allows, for the self-test to try (SPEC T2); empty when it names none."""
-    for rule in policy.allow:
+    for rule in (*(policy.model.rules if policy.model else ()), *policy.allow):
         port = rule.port or _HTTPS
         if rule.scope != "subdomains" and policy.decide(rule.host, port, None).allowed:
             return show_authority(rule.host, port)

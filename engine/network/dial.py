@@ -53,6 +53,15 @@ async def dial(
     return await _connect_any(host, good, port, seconds)
 
 
+async def dial_here(name: str, address: str, port: int, *, seconds: float) -> Endpoint:
+    """Connect to an address of this machine's loopback, which the user named; it goes by another `name` in messages.
+
+    Raises:
+        DialFailed: nobody answers there.
+    """
+    return await _connect_any(name, [address], port, seconds)
+
+
 async def dial_proxy(
     proxy: Proxy,
     host: str,

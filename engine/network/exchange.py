@@ -26,6 +26,7 @@ from engine.network.request import (
 
 if TYPE_CHECKING:
     from engine.network.inspection import InspectedTunnel, Inspection
+    from engine.network.model import Budget, LocalModel
     from engine.network.proxies import Proxy
 
 _T = TypeVar("_T")
@@ -47,6 +48,8 @@ class Exchange:
         limits: the times to keep.
         dial_plain: as `dial`, for one plain request, which may be for a proxy of this host; `dial` when None.
         inspection: what it takes to look into tunnels, and to know which need it; None to look into none.
+        budget: the requests to the agent's model that are answered.
+        local: the agent's model, where that is served on this machine.
     """
 
     def __init__(
@@ -58,7 +61,10 @@ class Exchange:
         limits: Limits,
         dial_plain: Callable[[str, int], Awaitable[tuple[Endpoint, Proxy | None]]] | None = None,
         inspection: Inspection | None = None,
+        budget: Budget | None = None,
+        local: LocalModel | None = None,
     ) -> None:
+        self._budget, self._local = budget, local
         self._client = client
         self._server: Endpoint | None = None
         self._policy = policy
@@ -117,7 +123,7 @@ class Exchange:
             return False
         unseen = self._tunnel_open and self._inspected is None and policy.inspects(request.host, request.port)
         if policy.decide(request.host, request.port, visible_method(request), request.path).allowed and not (
-            unseen or (self._unchecked and policy.checks_tunnels)
+            unseen or (self._unchecked and policy.checks_tunnel(request.host, request.port))
         ):
             return False
         self.cut("cut: the network policy changed")
@@ -141,13 +147,15 @@ class Exchange:
         self._client.write(_ESTABLISHED)
         self._tunnel_open = True
         inspection = self._inspection if self._needs_inspection(request) else None
-        if inspection is None and not self._policy().checks_tunnels:
+        if inspection is None and not self._policy().checks_tunnel(request.host, request.port):
             self._unchecked = True
         elif is_tls(await self._receive(lambda data: data or None)):
             await self._check_hello(request)
             if inspection is not None:
                 await self._inspect(request, server, inspection)
                 return
+            if self._policy().is_model(request.host, request.port):
+                raise forbidden(f"the model at {request.host} is asked without TLS: what it carries cannot be seen")
         elif request.port == _HTTPS:
             raise forbidden(f"the tunnel to {request.host}:{_HTTPS} carries something else than TLS")
         else:
@@ -208,6 +216,8 @@ class Exchange:
             if not body.finished:
                 server.abort()
 
+        if self._local and self._local.is_asked(request.host, request.port):
+            request = self._local.upstream(request)
         server.write(upstream_head(request, proxy))
         self._client.pour(pass_body, into=server)
         self._client.ended.add_done_callback(body_ended)
@@ -230,7 +240,7 @@ class Exchange:
         await linger(self._client)
 
     def _judge(self, request: Request) -> None:
-        self._rule = judged(self._policy(), request)
+        self._rule = judged(self._policy(), request, self._budget)
 
     async def _connect(self, request: Request) -> tuple[Endpoint, Proxy | None]:
         try:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import NetworkError
 from engine.network.addresses import refused_class
-from engine.network.dial import dial, dial_proxy
+from engine.network.dial import dial, dial_here, dial_proxy
 from engine.network.endpoint import Endpoint
 from engine.network.exchange import Exchange
 from engine.network.handover import bind_door, readable, take_listener
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from engine.network.certificates import Authority
     from engine.network.credentials import Credential
     from engine.network.inspection import Inspection
+    from engine.network.model import Budget, LocalModel
 
 _RETRY_SECONDS = 0.2
 # A host that needs a proxy often resolves no outside name, and finds that out slowly.
@@ -53,6 +54,8 @@ class Gateway:
         credentials: network secrets, put into the requests they are bound to, whatever the policy inspects.
         trust: how servers are verified where it does; this machine's own authorities by default.
         proxies: those through which this host reaches the internet; none by default.
+        budget: the requests to the agent's model that are answered.
+        local: the agent's model, where that is served on this machine.
 
     Raises:
         NetworkError: policy or credentials need TLS to be inspected, and there is no authority.
@@ -70,6 +73,8 @@ class Gateway:
         credentials: Sequence[Credential] = (),
         trust: ssl.SSLContext | None = None,
         proxies: Proxies | None = None,
+        budget: Budget | None = None,
+        local: LocalModel | None = None,
     ) -> None:
         if authority is None and credentials:
             raise NetworkError("network secrets need TLS inspection, and there is no certificate authority")
@@ -77,7 +82,8 @@ class Gateway:
         self._on_request = on_request
         self._refuse = refuse
         self._proxies = proxies or Proxies()
-        self._inspection = None if authority is None else _inspection(authority, trust, credentials, on_request)
+        self._budget, self._local = budget, local
+        self._inspection = None if authority is None else _inspection(authority, trust, credentials, on_request, budget)
         self._policy = self._enforceable(policy)
         self._resolver = resolver or _resolver(self._proxies)
         self._limits = limits or Limits()
@@ -186,6 +192,8 @@ class Gateway:
             dial_plain=self._dial_plain,
             limits=self._limits,
             inspection=self._inspection,
+            budget=self._budget,
+            local=self._local,
         )
         task = asyncio.get_running_loop().create_task(exchange.run())
         self._exchanges[task] = exchange
@@ -205,9 +213,13 @@ class Gateway:
         return policy
 
     async def _dial(self, host: str, port: int) -> Endpoint:
+        if self._local and self._local.is_asked(host, port):
+            return await dial_here(host, self._local.address, port, seconds=self._limits.connect_seconds)
         return await self._dial_via(self._proxies.for_tunnel(host, port), host, port, tunnel=True)
 
     async def _dial_plain(self, host: str, port: int) -> tuple[Endpoint, Proxy | None]:
+        if self._local and self._local.is_asked(host, port):
+            return await self._dial(host, port), None
         proxy = self._proxies.for_plain(host, port)
         return await self._dial_via(proxy, host, port, tunnel=False), proxy
 
@@ -229,11 +241,12 @@ def _inspection(
     trust: ssl.SSLContext | None,
     credentials: Sequence[Credential],
     on_request: Callable[[RequestRecord], None],
+    budget: Budget | None,
 ) -> Inspection:
     # Loaded only where TLS is inspected: h11, ssl and the authorities of this machine take time.
     from engine.network.inspection import Inspection, system_trust
 
-    return Inspection(authority, trust or system_trust(), tuple(credentials), on_request)
+    return Inspection(authority, trust or system_trust(), tuple(credentials), on_request, budget)
 
 
 async def _cancel(*tasks: asyncio.Task[None]) -> None:

@@ -17,6 +17,7 @@ import h11
 from engine.network.certificates import Authority
 from engine.network.credentials import Credential, with_credentials
 from engine.network.endpoint import ConnectionEnded, Endpoint, linger
+from engine.network.model import Budget
 from engine.network.policy import Policy
 from engine.network.record import Limits, RequestRecord, Verdict, shown_path
 from engine.network.refusal import Refused, forbidden, judged, malformed
@@ -46,12 +47,14 @@ class Inspection:
         trust: how servers are verified.
         credentials: the network secrets.
         on_request: called once for each decided request inside a tunnel, when it has ended.
+        budget: the requests to the agent's model that are answered.
     """
 
     authority: Authority
     trust: ssl.SSLContext
     credentials: tuple[Credential, ...]
     on_request: Callable[[RequestRecord], None]
+    budget: Budget | None = None
 
 
 def system_trust() -> ssl.SSLContext:
@@ -220,7 +223,7 @@ class InspectedTunnel:
         return head
 
     def _judge(self, request: Request) -> str:
-        rule = judged(self._policy(), request)
+        rule = judged(self._policy(), request, self._inspection.budget)
         if request.websocket:
             raise forbidden(f"a websocket to {self._host} was refused: what it carries cannot be inspected")
         if request.method == "TRACE" and any(c.bound_to(self._host, self._port) for c in self._inspection.credentials):

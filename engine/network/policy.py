@@ -32,6 +32,21 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelRules:
+    """What an agent may ask of the one host of its model, whatever else the policy says (SPEC N5).
+
+    Attributes:
+        rules: each names that host and port exactly, methods and a path.
+    """
+
+    rules: tuple[Rule, ...]
+
+    def covers(self, host: str, port: int) -> bool:
+        """Whether a request is for the model."""
+        return any(rule.admits(host, port) for rule in self.rules)
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """The network policy of one phase.
 
@@ -41,6 +56,7 @@ class Policy:
         deny: what is refused in every mode; it beats `allow`.
         methods: the HTTP methods allowed where the gateway sees them, None for all.
         inspect: the gateway ends TLS where that is needed to see methods and paths (SPEC N4).
+        model: the agent's way to its model; only `deny` beats it.
     """
 
     mode: Mode
@@ -48,19 +64,23 @@ class Policy:
     deny: tuple[Rule, ...] = ()
     methods: frozenset[str] | None = None
     inspect: bool = False
+    model: ModelRules | None = None
 
-    @property
-    def checks_tunnels(self) -> bool:
+    def checks_tunnel(self, host: str, port: int) -> bool:
         """Whether a tunnel must carry TLS or HTTP for the very host it was opened to; otherwise any bytes may pass."""
-        return self.mode == "limited" or self.methods is not None
+        return self.mode == "limited" or self.methods is not None or self.is_model(host, port)
+
+    def is_model(self, host: str, port: int) -> bool:
+        """Whether `host:port` is that of the agent's model."""
+        return self.model is not None and self.model.covers(host, port)
 
     def inspects(self, host: str, port: int) -> bool:
         """Whether the requests inside a tunnel to `host:port` have to be seen to decide on them."""
         if not self.inspect:
             return False
-        return self.methods is not None or (
-            self.mode == "limited" and all(r.narrow for r in self._admitting(host, port))
-        )
+        if self.methods is not None or self.is_model(host, port):
+            return True
+        return self.mode == "limited" and all(r.narrow for r in self._admitting(host, port))
 
     def decide(self, host: str, port: int, method: str | None, path: str = "/") -> Decision:
         """Judge a request to a canonical host; `method` is None for a tunnel, whose requests are not seen (yet).
@@ -74,6 +94,9 @@ class Policy:
         if banned is not None:
             reason = f"{where} was refused: rule {banned.shown} denies it"
             return Decision(False, banned.shown, reason, "blocked-by-denylist")
+        if self.model is not None and self.model.covers(host, port):
+            rules = list(self.model.rules)
+            return Decision(True, rules[0].shown) if method is None else _narrowed(rules, method, where, path)
         admitting = self._admitting(host, port)
         if self.mode == "limited" and not admitting:
             reason = f"{where} was refused: no rule allows it{self._near(host)}"

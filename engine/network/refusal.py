@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from engine.network.policy import Policy
 from engine.network.record import Verdict
 from engine.network.request import Request
+
+if TYPE_CHECKING:
+    from engine.network.model import Budget
 
 _SHOWN_STATUS = 500
 
@@ -47,15 +51,17 @@ def malformed(fault: Exception) -> Refused:
     return Refused("400 Bad Request", "denied", f"malformed request: {fault}")
 
 
-def judged(policy: Policy, request: Request) -> str:
-    """The rule that allows `request`.
+def judged(policy: Policy, request: Request, budget: Budget | None = None) -> str:
+    """The rule that allows `request`, which `budget` counts if it is one to the agent's model.
 
     Raises:
-        Refused: none does.
+        Refused: no rule does, or the budget is used up.
     """
     decision = policy.decide(request.host, request.port, visible_method(request), request.path)
     if not decision.allowed:
         raise Refused("403 Forbidden", "denied", decision.reason, decision.error, decision.rule)
+    if budget is not None and request.method != "CONNECT" and policy.is_model(request.host, request.port):
+        budget.take()
     return decision.rule
 
 

@@ -26,7 +26,7 @@ from engine.network.hosts import canonical_host, is_address, parse_port
 PRESETS_DIR = Path(__file__).parent / "presets"
 _PRESET = "preset:"
 _REGISTRIES = "registries"
-_WEB_PORTS = (80, 443)
+WEB_PORTS = (80, 443)
 # The older IDNA standard, the one Python has, turns these into other letters and so names another domain.
 _DEVIATING = frozenset("ßς\u200c\u200d")
 
@@ -85,7 +85,7 @@ class Rule:
 
     def admits(self, host: str, port: int) -> bool:
         """Whether this rule, on an allowlist, lets `host:port` through."""
-        return (port == self.port if self.port else port in _WEB_PORTS) and self.covers(host)
+        return (port == self.port if self.port else port in WEB_PORTS) and self.covers(host)
 
     def permits_path(self, path: str) -> bool:
         """Whether a request for `path` (with its query) is one of those this rule is about.

@@ -25,19 +25,21 @@ from engine.tasks.limits import limits_hit
 from engine.tasks.prepare import Base
 from engine.tasks.recorder import phase, skipped
 from engine.tasks.resume import from_last_turn, from_snapshot, prove
+from engine.tasks.sampler import sampled
 from engine.tasks.scripts import SELF_TEST_FULL, SELF_TEST_LIMITED
 from engine.tasks.work import Work
 
 if TYPE_CHECKING:
     from engine.agents.base import Agent
     from engine.agents.route import Route
-    from engine.environment.model import Agent as AgentSection
     from engine.network.check import Entry
     from engine.tasks.outlet import Outlet
     from engine.tasks.spec import TaskSpec
     from engine.tasks.turns import Turn
 
 _SELF_TEST_SECONDS = 15.0
+# A larger diff says nothing to an agent that its work tree does not say better.
+_SHOWN_PATCH = 256 << 10
 
 
 def attempt(work: Work, spec: TaskSpec, turn: Turn, base: Base | None, container: Container, run: int) -> Ended:
@@ -54,12 +56,13 @@ def attempt(work: Work, spec: TaskSpec, turn: Turn, base: Base | None, container
     # What it is left as: there is no place but this container where the agent's work is.
     left, collecting = "" if base else KEPT, False
     try:
-        if base:
-            leftovers = from_snapshot(work, turn, base, container, run)
-            left = KEPT if base.kept else ""
-        else:
-            leftovers = from_last_turn(work, container, run)
-        ended = _turn(work, turn, container, agent, run) if not turn.collects else Ended("completed")
+        with sampled(work, container, run):
+            if base:
+                leftovers = from_snapshot(work, turn, base, container, run)
+                left = KEPT if base.kept else ""
+            else:
+                leftovers = from_last_turn(work, container, run)
+            ended = _turn(work, turn, container, agent, run) if not turn.collects else Ended("completed")
         collecting = True
         _collect(work, turn, container, leftovers, run)
         return ended
@@ -146,15 +149,21 @@ def _agent(
         environment_dir=work.environment.directory,
         settings=agent_settings(work.environment),
         session=turn.session,
+        before=_before(work, run) if turn.number > 1 else "",
         turn=turn.number,
     )
-    ended, section = Ended("failed", reason="the container went away"), work.environment.agent
+    ended = Ended("failed", reason="the container went away")
     try:
         with watched(work, container) as disk:
-            watch = Watch(section, passed=lambda: _passed(section, disk, way_out))
+            watch = Watch(work.environment.agent, passed=lambda: _passed(disk, way_out))
             stop = work.stop.event
             ended = drive(agent, job, work.recorder, run=run, watch=watch, container=container, stop=stop)
-        exhausted, told = limits_hit(work, container)
+        try:
+            exhausted, told = limits_hit(work, container)
+        except ContainerError:
+            # Whatever its agent made of that: it worked in a container that is not there any more.
+            ended = msgspec.structs.replace(ended, status="failed", reason="the container went away")
+            raise
         if told and ended.status == "failed":
             ended = msgspec.structs.replace(ended, reason=f"{ended.reason}; {told}")
         elif told:
@@ -165,11 +174,22 @@ def _agent(
     return ended, bool(exhausted.forks)
 
 
-def _passed(section: AgentSection, disk: DiskWatch, way_out: Outlet | None) -> str:
+def _before(work: Work, run: int) -> str:
+    """The earlier turns of an attempt, for an agent that does not remember them."""
+    from engine.agents.earlier import summary
+    from engine.tasks.journal import read_all
+    from engine.tasks.model import fold
+
+    patch = work.folder / "attempts" / str(run) / "diff.patch"
+    text = patch.read_text("utf-8", "replace") if patch.is_file() and patch.stat().st_size < _SHOWN_PATCH else ""
+    return summary(fold(work.id, read_all(work.folder)), run, text)
+
+
+def _passed(disk: DiskWatch, way_out: Outlet | None) -> str:
     """Which of the limits that are seen from outside of the agent it has passed, in words."""
     if disk.exceeded:
         return f"it {disk.exceeded}"
-    spent = way_out is not None and way_out.model_requests > section.max_requests
+    spent = way_out is not None and way_out.budget is not None and way_out.budget.spent
     return "its requests are used up, see [agent] max_requests" if spent else ""
 
 
@@ -185,7 +205,7 @@ def _agent_network(work: Work, container: Container, route: Route | None, run: i
         yield None
         return
     from engine.network.check import entries, needs_registries, phase_policy, proof_target
-    from engine.network.policy import Policy
+    from engine.network.policy import ModelRules, Policy
     from engine.network.rules import parse_rules
     from engine.tasks.outlet import outlet
 
@@ -201,7 +221,7 @@ def _agent_network(work: Work, container: Container, route: Route | None, run: i
     )
     if route:
         rules = parse_rules(route.entries, inspect=True)
-        policy = replace(policy, allow=(*policy.allow, *rules), inspect=True)
+        policy = replace(policy, model=ModelRules(rules))
         allow += [(entry, [str(rule)]) for entry, rule in zip(route.entries, rules, strict=True)]
     mode: Literal["limited", "full"] = "full" if policy.mode == "full" else "limited"
     event = ev.NetworkPolicy(mode=mode, allow=allow, deny=deny, methods=list(network.methods), run=run)

@@ -25,7 +25,10 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TaskCreated(Event, frozen=True, kw_only=True, tag="task.created"):
-    """The first event: what was asked for; `network` is the mode the agent will have."""
+    """The first event: what was asked for; `network` is the mode the agent will have.
+
+    `recording` is the task that is only played again here; empty for one that works.
+    """
 
     id: str
     environment: str
@@ -36,6 +39,7 @@ class TaskCreated(Event, frozen=True, kw_only=True, tag="task.created"):
     branch: str = ""
     attempts: int = 1
     network: str = ""
+    recording: str = ""
 
 
 class TaskBase(Event, frozen=True, kw_only=True, tag="task.base"):
@@ -147,6 +151,14 @@ class RunStarted(Event, frozen=True, kw_only=True, tag="run.started"):
     model: str = ""
     session: str = ""
     where: Literal["host", "container"] = "container"
+
+
+class Instructions(Event, frozen=True, kw_only=True, tag="instructions"):
+    """What the project tells its agents (AGENTS.md): the files, each with whether setup made or changed it, and the
+    commands for tests and linters that they name, as far as they can be made out."""
+
+    files: list[tuple[str, bool]] = []
+    commands: list[tuple[Literal["test", "lint"], str]] = []
 
 
 class Message(Event, frozen=True, kw_only=True, tag="message"):
@@ -319,6 +331,7 @@ AnyEvent = (
     | NetworkLost
     | NetworkRestored
     | RunStarted
+    | Instructions
     | Message
     | Reasoning
     | Plan

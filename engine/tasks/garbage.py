@@ -159,6 +159,15 @@ def collect(
     return Report(tuple(removed), tuple(notes), left, max_bytes)
 
 
+def used_bytes(api: Api) -> int:
+    """What all images of this owner add to the engine's disk together.
+
+    Raises:
+        ContainerError: the engine cannot be asked.
+    """
+    return sum(item.size_bytes for item in _items(api, time.time(), {}))
+
+
 # -- images ------------------------------------------------------------------------------------------------------------
 
 

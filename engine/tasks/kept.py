@@ -35,7 +35,7 @@ def take(work: Work, run: int) -> Container | None:
     record = there(work.api, work.id, run)
     if record is None:
         return None
-    container = Container(work.api, record["Id"], record["ImageID"], work.environment.image.title)
+    container = Container(work.api, record["Id"], record["ImageID"], work.environment.image.title, work.stop.event)
     try:
         container.rename(name_for(work.id, AGAIN, run))
     except ContainerError:

@@ -126,6 +126,7 @@ class TaskState:
     workdir: str = ""
     prompt: str = ""
     agent: str = ""
+    recording: str = ""
     status: str = "pending"
     phase: str = ""
     created_at: float = 0.0
@@ -180,7 +181,7 @@ class TaskState:
                 self.environment_path, self.repository = event.environment_path, event.repository
                 self.agent, self.branch, self.created_at = event.agent, event.branch, event.ts
                 self.asked_branch = event.branch
-                self.network_mode = event.network
+                self.network_mode, self.recording = event.network, event.recording
                 self.attempt(event.attempts)
             case ev.TaskBase():
                 self.branch, self.base_sha, self.workdir = event.branch, event.base_sha, event.workdir
@@ -293,6 +294,7 @@ def status_json(state: TaskState, *, answers: bool = True) -> dict[str, object]:
         "base_sha": state.base_sha,
         "prompt": state.prompt,
         "agent": state.agent,
+        "recording": state.recording,
         "status": state.status,
         "phase": state.phase,
         "created_at": state.created_at,

@@ -17,7 +17,6 @@ from engine.errors import EngineError, NetworkError
 from engine.network import relay
 from engine.network.attribution import Cause
 from engine.network.gateway import Gateway, RequestRecord
-from engine.network.hosts import show_authority
 from engine.network.policy import Policy
 from engine.network.proxies import host_proxies
 from engine.network.rules import parse_entry
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from engine.agents.route import Route
     from engine.network.certificates import Authority
     from engine.network.credentials import Credential
+    from engine.network.model import Budget, LocalModel
 
 _FETCH = f"{HOME}/fetch.cjs"
 # What programs of a Debian-like system trust, and what `update-ca-certificates` adds to that whenever it makes it anew.
@@ -48,12 +48,12 @@ class Outlet:
     """An open way out: the variables that lead programs to it.
 
     Requests that began before `counted_from` (monotonic seconds) are the self-test's own and not journalled.
-    `model_requests` counts those that went to the agent's model.
+    `budget` counts those to the agent's model, where it has a way there.
     """
 
     variables: Mapping[str, str]
     counted_from: float = 0.0
-    model_requests: int = 0
+    budget: Budget | None = None
 
 
 @contextmanager
@@ -73,25 +73,20 @@ def outlet(
     """
     interpreter, node_options = _asked(container)
     sight = _inspection(work, container, route)
+    way = _way(work, route) if route else _Way()
     container.put(_FETCH, FETCH_SCRIPT)
-    way_out = Outlet({**proxy_variables(_FETCH, node_options), **sight.variables})
+    way_out = Outlet({**proxy_variables(_FETCH, node_options), **sight.variables, **way.variables}, budget=way.budget)
     folder = socket_dir(f"{work.id}-{phase}-{run}")
 
     def record(request: RequestRecord) -> None:
         if time.monotonic() - request.seconds >= way_out.counted_from:
-            if (
-                route
-                and request.decision == "allowed"
-                and show_authority(request.host, request.port) == route.authority
-            ):
-                way_out.model_requests += 1
             cause = work.recorder.cause(run, request.seconds)
             # Services run beside the agent: their requests are of their own phase.
             work.recorder.emit(_event(request, work.recorder.phase_of(cause.command) or phase, run, cause))
 
     try:
         with (
-            _Serving(folder / relay.SOCKET_NAME, policy, record, sight) as serving,
+            _Serving(folder / relay.SOCKET_NAME, policy, record, sight, way) as serving,
             closing(Relays(work, container, interpreter, folder, run)) as relays,
         ):
             relays.start()
@@ -117,7 +112,7 @@ def _inspection(work: Work, container: Container, route: Route | None) -> _Sight
 
     The way to a model takes it too: the key is put in there.
     """
-    if not (work.environment.network.inspect or route):
+    if not (work.environment.network.inspect or (route and not route.address)):
         return _Sight()
     from engine.network.certificates import environment_authority
     from engine.network.credentials import make_credential
@@ -125,11 +120,8 @@ def _inspection(work: Work, container: Container, route: Route | None) -> _Sight
 
     authority = environment_authority(work.environment.id)
     _trust(container, authority.certificate)
-    credentials, variables = [], ca_variables(_AUTHORITIES)
-    if route:
-        hosts, value = [route.authority], route.value.reveal()
-        credentials.append(make_credential(hosts, value, header=route.header, drops=route.drops))
-        variables[route.variable] = work.placeholder(route.variable)
+    credentials = [*_key(route)] if route and not route.address else []
+    variables = ca_variables(_AUTHORITIES)
     for name, secret in work.environment.secrets.items():
         if secret.hosts:
             placeholder = "" if secret.header else work.placeholder(name)
@@ -138,6 +130,38 @@ def _inspection(work: Work, container: Container, route: Route | None) -> _Sight
             if placeholder:
                 variables[name] = placeholder
     return _Sight(authority, tuple(credentials), variables)
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """What a gateway and the container know of the way to a model; empty where there is none."""
+
+    budget: Budget | None = None
+    local: LocalModel | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+def _way(work: Work, route: Route) -> _Way:
+    from engine.agents.route import LOCAL, URL
+    from engine.network.hosts import split_authority
+    from engine.network.model import Budget, LocalModel
+
+    host = split_authority(route.authority)
+    assert host is not None
+    local = LocalModel(LOCAL, route.address, host[1], _key(route)) if route.address else None
+    variables = {URL: route.url}
+    if route.variable:
+        variables[route.variable] = work.placeholder(route.variable)
+    return _Way(Budget(work.environment.agent.max_requests), local, variables)
+
+
+def _key(route: Route) -> tuple[Credential, ...]:
+    """The key of a model, bound to its host."""
+    from engine.network.credentials import make_credential
+
+    if route.value is None:
+        return ()
+    return (make_credential([route.authority], route.value.reveal(), header=route.header, drops=route.drops),)
 
 
 def _trust(container: Container, certificate: bytes) -> None:
@@ -212,7 +236,9 @@ def _replaced(work: Work, serving: _Serving, relays: Relays, phase: ev.Phase, ru
 class _Serving:
     """A gateway on an event loop of its own, in a thread."""
 
-    def __init__(self, path: Path, policy: Policy, record: Callable[[RequestRecord], None], sight: _Sight) -> None:
+    def __init__(
+        self, path: Path, policy: Policy, record: Callable[[RequestRecord], None], sight: _Sight, way: _Way
+    ) -> None:
         self._path = path
         self.policy = policy
         self._loop = asyncio.new_event_loop()
@@ -222,6 +248,8 @@ class _Serving:
             authority=sight.authority,
             credentials=sight.credentials,
             proxies=host_proxies(os.environ),
+            budget=way.budget,
+            local=way.local,
         )
         self._thread = threading.Thread(target=self._loop.run_forever, name="gateway", daemon=True)
 

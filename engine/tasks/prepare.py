@@ -19,6 +19,7 @@ from engine.state import locked
 from engine.tasks import events as ev
 from engine.tasks.disk import check_room
 from engine.tasks.recorder import phase, skipped
+from engine.tasks.sampler import sampled
 from engine.tasks.scripted import run_script
 from engine.tasks.scripts import BASHRC, BASHRC_CONTENT, HOME
 from engine.tasks.secrets import given, nothing_left_behind
@@ -66,10 +67,10 @@ def base_image(work: Work) -> str:
 
 
 @contextmanager
-def prepared(work: Work, *, to_start: bool = True) -> Iterator[Base]:
+def prepared(work: Work, *, to_start: bool = True, anew: bool = False) -> Iterator[Base]:
     """The snapshot of the environment, found or made (SPEC C1–C3), and not removed by anybody within the block.
 
-    Somebody who wants it `to_start` a task gets the container that stands by, too.
+    Somebody who wants it `to_start` a task gets the container that stands by, too. With `anew` it is made in any case.
 
     One process at a time makes it, others wait and then use it: the environment's lock is held alone while a
     snapshot is made or removed, and shared from finding one to having a container of it.
@@ -82,7 +83,7 @@ def prepared(work: Work, *, to_start: bool = True) -> Iterator[Base]:
     lock, waiting = snapshots.lock_path(work.environment.id), _Waiting(work)
     with locked(lock, waiting, shared=True):
         decision = snapshots.explain(work.api, work.environment, key, work.watched)
-        if decision.result == "hit":
+        if decision.result == "hit" and not anew:
             yield _hit(work, decision, to_start)
             return
     if decision.result == "off":
@@ -91,6 +92,8 @@ def prepared(work: Work, *, to_start: bool = True) -> Iterator[Base]:
         return
     with locked(lock, waiting):
         decision = snapshots.explain(work.api, work.environment, key, work.watched)
+        if anew:
+            decision = replace(decision, result="miss", reason="a new snapshot was asked for", snapshot=None)
         if decision.result == "hit":
             yield _hit(work, decision, to_start)
         else:
@@ -142,11 +145,12 @@ def _build(work: Work, image_id: str, key: Key, decision: Explanation) -> Base:
             checkout = work.checkout
             work.stop.check()
             mounts = (Mount(checkout.mirror.git_dir, MIRROR),)
-            container = create(work.api, work.container_spec(image_id, "setup", 1, mounts))
+            container = create(work.api, work.container_spec(image_id, "setup", 1, mounts), work.stop.event)
             after.callback(container.remove)
             folders = dict.fromkeys((f"{HOME}/", "/workspace/"), (b"", 0o1777))
             container.put_all({**folders, BASHRC: (BASHRC_CONTENT.encode(), 0o644)})
             container.start()
+            after.enter_context(sampled(work, container, 1))
             _fit(work, container, image_id)
             _clone(work, container, checkout.default.sha)
         _setup(work, container)

@@ -18,6 +18,7 @@ from engine.tasks import events as ev
 from engine.tasks.journal import append_to, read_all
 from engine.tasks.model import TaskState, fold
 from engine.tasks.spec import LOCK
+from engine.tasks.unfinished import endings
 
 if TYPE_CHECKING:
     from engine.containers.api import Api, Record
@@ -46,7 +47,8 @@ def mark_interrupted(folder: Path, state: TaskState) -> None:
     try:
         where = f" in {state.phase}" if state.phase else ""
         reason = f"interrupted{where}: its supervisor ended{_settled(folder, state)}"
-        append_to(folder, ev.TaskStatus(status="interrupted", reason=reason))
+        owed = endings(read_all(folder), command="lost", run="failed", reason="its supervisor ended")
+        append_to(folder, *owed, ev.TaskStatus(status="interrupted", reason=reason))
     finally:
         lock.release()
 
@@ -148,7 +150,10 @@ def wait_for_engine() -> None:
 def _reconcile(api: Api, folder: Path) -> None:
     """See to the containers of one task; one whose folder is gone has ended, too."""
     if not folder.is_dir():
-        settle(api, folder, TaskState(folder.name))
+        from engine.tasks import trash
+
+        if not trash.holds(folder.name):
+            settle(api, folder, TaskState(folder.name))
         return
     state = fold(folder.name, read_all(folder))
     if abandoned(folder, state):

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
 
+from engine.agents import agent, agent_settings
 from engine.containers.container import Boot, Container
 from engine.errors import NetworkError
 from engine.network.policy import Mode
@@ -44,6 +45,7 @@ def from_snapshot(work: Work, turn: Turn, base: Base, container: Container, run:
                 keep_registries(work, container, run)
             for name in _LATER:
                 import_module(name)
+            agent(work.agent or work.environment.agent.use).warm(agent_settings(work.environment))
             if starting:
                 starting.result()
         _checkout(work, turn, boot, at or base.snapshot.sha, run, there=bool(at))

@@ -13,6 +13,8 @@ from engine.state import private_dir, state_dir, tasks_dir, write_atomic
 SPEC = "task.toml"
 LOCK = "lock"
 CANCEL = "requests/cancel"
+# Instead of SPEC in the folder of a task that only plays a recording: which one, and how fast.
+PLAYBACK = "playback.toml"
 _ALPHABET = "23456789abcdefghjkmnpqrstvwxyz"
 
 

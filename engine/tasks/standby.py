@@ -96,7 +96,7 @@ def take(work: Work, snapshot: Snapshot) -> Standby | None:
     except (FileNotFoundError, ValueError):
         return None
     spec = _spec(work, snapshot)
-    container = Container(work.api, record["container"], snapshot.image, spec.image_name)
+    container = Container(work.api, record["container"], snapshot.image, spec.image_name, work.stop.event)
     try:
         if record["spec"] == _print(spec):
             container.rename(name_for(work.id, "task"))

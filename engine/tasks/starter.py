@@ -30,6 +30,7 @@ _NEEDED = (
     "engine.agents.codex.run",
     "engine.agents.command",
     "engine.agents.drive",
+    "engine.agents.loop.agent",
     "engine.agents.replay",
     "engine.cache.snapshots",
     "engine.containers.endpoint",
@@ -49,6 +50,7 @@ _NEEDED = (
     "engine.tasks.secrets",
     "engine.tasks.standby",
     "engine.tasks.supervisor",
+    "httpx",
 )
 
 

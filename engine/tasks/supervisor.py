@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from engine.tasks import events as ev
 from engine.tasks import queue, turns
 from engine.tasks.journal import Journal
 from engine.tasks.recorder import Recorder
-from engine.tasks.spec import LOCK, TaskSpec, load
+from engine.tasks.spec import LOCK, PLAYBACK, TaskSpec, load
 from engine.tasks.stop import Stop
 from engine.tasks.turns import Turn
 
@@ -40,6 +41,12 @@ def supervise(folder: Path, environment: Environment | None = None) -> None:
     """
     lock = Lock(folder / LOCK)
     if not lock.try_acquire():
+        return
+    if (folder / PLAYBACK).exists():
+        from engine.tasks.recording import play
+
+        play(folder)
+        lock.release()
         return
     no_core_files()
     spec = load(folder)
@@ -176,18 +183,17 @@ def _run_turn(work: Work, spec: TaskSpec, turn: Turn, clean_up: list[Callable[[]
 
     def one(run: int) -> None:
         try:
-            work.stop.check()
             outcomes.append(attempt(work, spec, turn, base, containers[run], run))
         except Exception as error:
             outcomes.append(error)
 
-    if len(containers) == 1:
-        one(*containers)
-    else:
-        from concurrent.futures import ThreadPoolExecutor
-
-        with ThreadPoolExecutor(work.environment.agent.at_once) as pool:
-            list(pool.map(one, containers))
+    first_run, *others = containers
+    threads = [threading.Thread(target=one, args=(run,)) for run in others]
+    for thread in threads:
+        thread.start()
+    one(first_run)
+    for thread in threads:
+        thread.join()
     ended = [outcome for outcome in outcomes if isinstance(outcome, Ended)]
     if any(outcome.status == "completed" for outcome in ended):
         return True, ""
@@ -217,7 +223,7 @@ def _containers(work: Work, spec: TaskSpec, turn: Turn) -> tuple[Base | None, di
         standing_by = [base.standby.container] if base.standby else []
         containers = dict(zip(runs, standing_by, strict=False))
         for run in runs[len(containers) :]:
-            containers[run] = create(work.api, work.agent_container_spec(base.image, "task", run))
+            containers[run] = create(work.api, work.agent_container_spec(base.image, "task", run), work.stop.event)
     return base, containers
 
 

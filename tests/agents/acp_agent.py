@@ -1,9 +1,12 @@
 """An ACP agent for tests: does what the prompt's first line says, in the folder it was given."""
 
 import json
+import os
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 
 session, cwd, asked = "", "", 1000
 
@@ -39,6 +42,45 @@ def shell(key, command):
     update("tool_call_update", toolCallId=key, content=said, **over)
 
 
+def ask(messages):
+    """The text and the command that a model answers with."""
+    body = json.dumps({"model": "scripted", "messages": messages, "stream": True}).encode()
+    request = urllib.request.Request(os.environ["FUMEHOOD_MODEL_URL"] + "/chat/completions", body)
+    request.add_header("Authorization", "Bearer " + os.environ.get("MODEL_KEY", ""))
+    text, arguments = "", ""
+    with urllib.request.urlopen(request) as answer:
+        for line in answer:
+            if line.startswith(b"data: {"):
+                delta = next(iter(json.loads(line[6:])["choices"]), {}).get("delta", {})
+                text += delta.get("content") or ""
+                for call in delta.get("tool_calls", ()):
+                    arguments += call["function"].get("arguments", "")
+            if line.startswith(b"data: [DONE]"):
+                return text, json.loads(arguments)["command"] if arguments else ""
+    raise OSError("the answer of the model was cut off")
+
+
+def work(number, text):
+    """Ask the model and do what it says, as an agent does; a model that is busy is asked once more."""
+    messages, tried = [{"role": "user", "content": text}], 0
+    while True:
+        try:
+            said, command = ask(messages)
+        except urllib.error.HTTPError as fault:
+            if fault.code == 429 and not tried:
+                tried = 1
+                time.sleep(float(fault.headers.get("retry-after", 0)))
+                continue
+            return send({"id": number, "error": {"code": -32603, "message": f"HTTP {fault.code} {fault.reason}"}})
+        except OSError as fault:
+            return send({"id": number, "error": {"code": -32603, "message": str(fault)}})
+        say(said)
+        if not command:
+            return send({"id": number, "result": {"stopReason": "end_turn"}})
+        shell(f"c{len(messages)}", command)
+        messages.append({"role": "assistant", "content": command})
+
+
 def prompt(number, text):
     word, _, rest = text.partition("\n")[0].partition(" ")
     if word == "sleep":
@@ -48,6 +90,11 @@ def prompt(number, text):
             if message["method"] == "session/cancel" and rest != "stubborn":
                 return send({"id": number, "result": {"stopReason": "cancelled"}})
             time.sleep(0.1)
+    if word == "work":
+        return work(number, text)
+    if word == "run":
+        shell("own", rest)
+        return send({"id": number, "result": {"stopReason": "end_turn"}})
     if word == "die":
         print("no JSON at all", file=sys.stderr, flush=True)
         sys.exit(7)

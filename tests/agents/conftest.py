@@ -19,9 +19,9 @@ SHARED = Path(os.environ.get("FUMEHOOD_TEST_AGENTS") or _CACHE / "fumehood/test-
 
 @pytest.fixture(scope="session")
 def agents() -> Path:
-    """The data folder with the agents' programs, which `make test-slow` installs."""
+    """The data folder with the agents' programs, which `make agents` installs."""
     if not (SHARED / "fumehood/agents/codex/current").exists():
-        pytest.skip("codex is not installed for tests: make test-slow does that (0.4 GB)")
+        pytest.skip("codex is not installed for tests: make agents does that (0.4 GB)")
     return SHARED
 
 
@@ -30,7 +30,7 @@ def claude_program() -> Path:
     """The folder of the installed claude, as it lies in a data folder."""
     found = SHARED / "fumehood/agents/claude"
     if not (found / "current").exists():
-        pytest.skip("claude is not installed for tests: make test-slow does that (0.2 GB)")
+        pytest.skip("claude is not installed for tests: make agents does that (0.2 GB)")
     return found
 
 

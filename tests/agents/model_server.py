@@ -54,11 +54,13 @@ class ModelServer:
         key: the bearer token that requests need; without one none is looked for.
         by_history: a request gets the step after those that its own history holds the answers of, so that repeating it
             is harmless, and several conversations follow the same script.
+        titles: requests that offer no tools are for the title of the session: they get one, and are no step.
     """
 
     steps: Sequence[Step]
     key: str = ""
     by_history: bool = False
+    titles: bool = False
     url: str = ""
     requests: list[Data] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
@@ -72,6 +74,8 @@ class ModelServer:
         return [headers.get("authorization", "").removeprefix("Bearer ") for headers in self.headers]
 
     def next(self, body: Data, headers: dict[str, str]) -> tuple[int, Step]:
+        if self.titles and not body.get("tools"):
+            return 0, Step(say="A title")
         with self.lock:
             number = answers_in(body["input"]) if self.by_history else len(self.requests)
             self.requests.append(body)
@@ -95,9 +99,9 @@ def answers_in(history: Sequence[Data]) -> int:
 
 
 @contextmanager
-def serving(*steps: Step, key: str = "", by_history: bool = False) -> Iterator[ModelServer]:
+def serving(*steps: Step, key: str = "", by_history: bool = False, titles: bool = False) -> Iterator[ModelServer]:
     """A model that follows these steps, until the block ends; see `ModelServer`."""
-    model = ModelServer(steps, key, by_history)
+    model = ModelServer(steps, key, by_history, titles)
     with ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"model": model})) as server:
         server.daemon_threads = True
         model.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
@@ -132,7 +136,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not ok:
             self.wfile.write(json.dumps(step.error).encode())
             return
-        written = step.raw if step.raw is not None else stream(self.path, number, step)
+        written = step.raw if step.raw is not None else stream(self.path.partition("?")[0], number, step)
         try:
             self.wfile.write(written[: len(written) // 2] if step.cut else written)
         except OSError:

@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
+from tests.agents.model_server import Step, serving
 from tests.docker.conftest import ROOT, Lab
 from tests.docker.test_control import wait_for
+from tests.docker.traces import in_folder
 
 pytestmark = pytest.mark.docker
 
+KEY = "sk-acp-4471-QXZJ-7120"
 TEXT = 'name = "acped"\n[agent]\nuse = "acp"\ncommand = ["python3", "agent.py"]\n'
 
 
@@ -82,10 +85,40 @@ def test_one_that_does_not_is_ended_with_all_it_started(lab: Lab, project: Path)
     wait_for(lab, task, "task.status", status="error")
 
 
+def test_a_model_on_this_machine_is_all_of_it_that_is_reached(lab: Lab, project: Path) -> None:
+    """Through the gateway, which answers one request too many with 429, and then the agent is stopped (SPEC N5, A4)."""
+    with serving(Step(say="Hello.")) as model:
+        port = model.url.rpartition(":")[2].partition("/")[0]
+        options = f'[agent.options]\nbase_url = "{model.url}"\nkey_env = "LOCAL_KEY"\n'
+        (project / "fumehood.toml").write_text(f"{TEXT}max_requests = 2\n{options}")
+        ask = "curl -s -o /dev/null -w '%{http_code} ' -X POST -H \"Authorization: Bearer $LOCAL_KEY\" -d '{}'"
+        lines = [
+            f'{ask} "$FUMEHOOD_MODEL_URL/chat/completions"',
+            f'{ask} "${{FUMEHOOD_MODEL_URL%/v1}}/other"',
+            f"{ask} http://127.0.0.1:{port}/v1/chat/completions",
+            f'{ask} -x "$HTTP_PROXY" --noproxy "" http://127.0.0.1:{port}/v1/chat/completions',
+            f'{ask} "$FUMEHOOD_MODEL_URL/chat/completions"',
+            'echo "$LOCAL_KEY $FUMEHOOD_MODEL_URL"',
+            f'{ask} "$FUMEHOOD_MODEL_URL/chat/completions"; sleep 20',
+        ]
+        task = lab.task(project, f"run {'; '.join(lines)}", env={"LOCAL_KEY": KEY})
+        assert len(model.requests) == 2
+        assert {h["authorization"] for h in model.headers} == {f"Bearer {KEY}"}
+        assert {h["host"] for h in model.headers} == {f"127.0.0.1:{port}"}
+    events = lab.events(task["id"])
+    (ended,) = (e for e in events if e["type"] == "run.finished")
+    assert (ended["status"], "requests are used up" in ended["reason"]) == ("limit", True), ended
+    asked = [(e["decision"], e["host"]) for e in events if e["type"] == "network.request"]
+    assert asked.count(("allowed", "model.fumehood.internal")) == 2
+    assert asked.count(("denied", "127.0.0.1")) == 1
+    assert "requests to the model are used up" in str([e["reason"] for e in events if e["type"] == "network.request"])
+    assert in_folder(KEY, lab.home) == []
+
+
 def test_what_is_missing_is_said_before_anything_starts(lab: Lab, project: Path) -> None:
     text = TEXT.replace("command", "#") + '[agent.options]\nbase_url = "https://api.example.com/v1"\n'
     (project / "fumehood.toml").write_text(text)
     done = lab.run("exec", "--env", str(project), "go")
     assert done.returncode == 2
-    for said in ("[agent] command", "base_url and key_env belong together"):
+    for said in ("[agent] command", "needs a key"):
         assert said in done.stderr

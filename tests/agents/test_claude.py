@@ -133,7 +133,7 @@ def test_a_stopped_one_is_interrupted_first_and_then_ended(https_lab: HttpsLab, 
 
 def test_without_key_or_program_it_does_not_start(https_lab: HttpsLab, project: Path) -> None:
     (project / "fumehood.toml").write_text(
-        'name = "clauded"\n[agent]\nuse = "claude"\n[agent.options]\nbase_url = "http://127.0.0.1:8000"\n'
+        'name = "clauded"\n[agent]\nuse = "claude"\n[agent.options]\nbase_url = "http://10.0.0.1:8000"\n'
     )
     done = https_lab.run(
         "exec", "--env", str(project), "go", env={"ANTHROPIC_API_KEY": "x", "XDG_DATA_HOME": "/nowhere"}

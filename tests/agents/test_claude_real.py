@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -66,3 +67,11 @@ def test_a_task_of_the_real_claude_with_a_follow_up(https_lab: HttpsLab, claude_
     assert lab.json("status", task)["attempts"][0]["answer"] == "Once more."
     sessions = {e["session"] for e in lab.events(task) if e["type"] == "run.finished"}
     assert len(sessions) == 1
+
+    # In another container it remembers nothing, and is told.
+    subprocess.run(["docker", "rm", "-f", *lab.kept(task)], check=True, capture_output=True)
+    script(lab, Step(say="Told again."))
+    assert lab.run("follow-up", task, "--wait", "and now?").returncode == 0
+    events = lab.events(task)
+    assert any("with a summary of the earlier turns" in e["text"] for e in events if e["type"] == "notice")
+    assert len({e["session"] for e in events if e["type"] == "run.finished"}) == 2

@@ -94,7 +94,7 @@ def test_a_session_that_is_gone_begins_anew_and_says_so(place: Place) -> None:
     with scripted(step(say="hello")) as model:
         events = place.run(place.container(), model, session="01a204d0-787e-7652-9af2-3c4fafd3e00e")
     notices = [event.text for event in events if isinstance(event, ev.Notice)]
-    assert any("begins anew" in text for text in notices)
+    assert any("it begins a new one" in text for text in notices)
     assert isinstance(events[-1], Ended)
     assert (events[-1].status, events[-1].answer) == ("completed", "hello")
 

@@ -94,6 +94,26 @@ def test_a_task_is_done_and_neither_key_nor_address_is_in_the_container(lab: Lab
     assert session.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_lost_session_is_made_up_for_by_a_summary(lab: Lab, repository: Path) -> None:
+    """Neither its file nor its container is there any more (SPEC T5)."""
+    with serving(Step(shell=["echo colour: blue > made"]), Step(say="I chose blue."), Step(say="Still blue.")) as model:
+        (repository / "AGENTS.md").write_text("Run `sh check` before you finish.\n")
+        lab.git(repository, "commit", "-qam", "say it in code")
+        task = run(lab, repository, environment(model), "choose a colour")["id"]
+        for session in (lab.home / "state/fumehood/tasks" / task / "agent/1/loop").iterdir():
+            session.unlink()
+        subprocess.run(["docker", "rm", "-f", *lab.kept(task)], check=True, capture_output=True)
+        state = lab.json("follow-up", task, "--wait", "which one?")
+        asked = json.dumps(model.requests[-1])
+    assert (state["status"], state["attempts"][0]["answer"]) == ("ready", "Still blue.")
+    for part in ("choose a colour", "I chose blue.", "+colour: blue", "which one?", "1 files changed, 1 lines added"):
+        assert part in asked, part
+    events = lab.events(task)
+    assert any("with a summary of the earlier turns" in e["text"] for e in events if e["type"] == "notice")
+    told = [e for e in events if e["type"] == "instructions"]
+    assert [(e["files"], e["commands"]) for e in told] == [([["AGENTS.md", False]], [["lint", "sh check"]])] * 2
+
+
 @pytest.mark.parametrize(
     ("section", "steps", "reason"),
     [

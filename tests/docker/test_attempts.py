@@ -12,9 +12,9 @@ from tests.docker.conftest import Lab, environment
 pytestmark = pytest.mark.docker
 
 
-def project(lab: Lab, name: str, agent: str = "") -> Path:
+def project(lab: Lab, name: str) -> Path:
     text = environment("true", name=name).split("[agent]")[0]
-    return lab.project(name, f'{text}[agent]\nuse = "command"\n{agent}', {"a.txt": "one\n"})
+    return lab.project(name, f'{text}[agent]\nuse = "command"\n', {"a.txt": "one\n"})
 
 
 def containers(task: str) -> list[str]:
@@ -27,19 +27,13 @@ def containers(task: str) -> list[str]:
 
 
 def test_the_picked_attempt_is_the_one_meant(lab: Lab) -> None:
-    folder = project(lab, "pick", "at_once = 1\n")
-    # Each attempt writes something else; the first two seconds of each belong to it alone.
-    prompt = "date +%s.%N > begun; sleep 0.5; date +%s.%N > done; head -c 8 /proc/sys/kernel/random/uuid > mine"
+    folder = project(lab, "pick")
+    prompt = "head -c 8 /proc/sys/kernel/random/uuid > mine"
     state = lab.task(folder, prompt, "--attempts", "3")
     task = state["id"]
     assert [attempt["status"] for attempt in state["attempts"]] == ["completed"] * 3
     diffs = [lab.run("diff", task, "--attempt", str(number)).stdout for number in (1, 2, 3)]
-    times = sorted(
-        tuple(float(line[1:]) for line in diff.splitlines() if line[:2] == "+1" and "." in line) for diff in diffs
-    )
-    assert all(len(pair) == 2 for pair in times)
-    assert times[0][1] < times[1][0], "with at_once = 1 no two run at the same time"
-    assert times[1][1] < times[2][0], "with at_once = 1 no two run at the same time"
+    assert len(set(diffs)) == 3
     assert lab.run("diff", task).stdout == diffs[0]
     assert lab.run("pick", task, "2").returncode == 0
     assert lab.run("diff", task).stdout == diffs[1]

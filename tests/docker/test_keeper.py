@@ -230,3 +230,31 @@ def gone(lab: Lab) -> None:
     while standing_by(lab):
         assert time.monotonic() < deadline, "containers stand by for nobody"
         time.sleep(0.2)
+
+
+def test_asked_for_a_new_snapshot_setup_runs_beside_the_old_one(lab: Lab, project: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from engine.bench import Bench; bench = Bench()\n"
+        "print(bench.keeper.rebuild(bench.environments.load(sys.argv[1])))"
+    )
+
+    def rebuild() -> subprocess.CompletedProcess[str]:
+        argv = [sys.executable, "-c", script, str(project)]
+        return subprocess.run(argv, env=lab.variables, capture_output=True, text=True, timeout=60)
+
+    refused = rebuild()
+    assert refused.returncode != 0
+    assert "nobody takes care of" in refused.stderr
+    with watching(lab, project) as watch:
+        watch.ready()
+        before = lab.json("cache", "explain", "--env", str(project))
+        assert before["result"] == "hit"
+        assert rebuild().returncode == 0
+        events = watch.ready()
+        assert told(events)[:2] == [("rebuild", "started", "asked for"), ("rebuild", "done", "asked for")]
+        after = lab.json("cache", "explain", "--env", str(project))
+        assert after["result"] == "hit"
+        assert after["image"] != before["image"]
+        assert after["age_seconds"] < before["age_seconds"] + 60
+    state = lab.task(project)
+    assert (state["status"], state["cache"]["result"]) == ("ready", "standby")

@@ -87,6 +87,9 @@ class RecordedCache(Cache):
         reason = "nothing it depends on changed · age 4h12m"
         return Explanation("hit", reason, "d", (), 15120.0, 28110.0, snapshot)
 
+    def use(self) -> tuple[int, int]:
+        return 3_100_000_000, 20_000_000_000
+
     def reset(self, environment: Environment) -> str:
         self._calls.append(("reset", environment.name))
         return f"{environment.name}: 1 snapshot removed"

@@ -145,11 +145,15 @@ async def test_the_setup_of_the_open_task_against_the_last_one(
     app: App, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(words, "now", lambda: recorded.START + 5)
+    before = recorded.Recording("ddddd5", start=recorded.START - 900)
+    before.begin("add a page", path=str(project / "fumehood.toml"))
+    before.phase("setup", 1, 12.6)
+    before.end("ready", 20)
     task = recorded.Recording("eeee66")
     task.begin("add a page", path=str(project / "fumehood.toml"))
     task.phase("clone", 0.3, 0.7)
     task.at(1.0, ev.PhaseStarted(phase="setup"))
     async with app().run_test(size=WIDE) as pilot:
         shown = await until(pilot, "in the open task")
-        assert "● setup 0:04" in shown
-        await until(pilot, "13s the last time")
+        assert "● setup 0:04 ███░" in shown
+        assert "of 13s" in shown

@@ -134,7 +134,7 @@ async def test_the_palette_finds_everything(app: App) -> None:
     recorded.everything()
     async with app().run_test(size=WIDE, notifications=True) as pilot:
         await until(pilot, "bump httpx")
-        await pilot.press("colon", *"whole scr")
+        await pilot.press("colon", *"give pane")
         await until(pilot, "Give this pane the whole screen")
         await pilot.press("enter")
         await until_gone(pilot, "4 Log ─")

@@ -216,6 +216,37 @@ def test_what_the_first_picture_says_the_workbench_says_too(opened: Open, projec
     assert first[1].decode().rstrip() in terminal.text
 
 
+def test_a_terminal_that_takes_nothing_does_not_hold_up_the_end(opened: Open, project: Path) -> None:
+    stream = Stream()
+    terminal = opened(columns=200, rows=60)
+    terminal.until("tests/test_client.py ....")
+    # From now on nobody reads: the terminal is full after a few frames.
+    for _ in range(30):
+        stream.more(200)
+        terminal.press("?\x1b")
+        time.sleep(0.05)
+    os.kill(terminal.pid, signal.SIGTERM)
+    end = time.monotonic() + 30
+    while not (found := os.waitpid(terminal.pid, os.WNOHANG))[0]:
+        assert time.monotonic() < end, "it waits for the terminal"
+        time.sleep(0.1)
+    terminal.pid = 0
+    assert os.waitstatus_to_exitcode(found[1]) == 128 + signal.SIGTERM
+
+
+def test_the_modes_of_the_terminal_are_as_before(project: Path) -> None:
+    script = f"stty -g; {sys.executable} -m tui --no-watch; stty -g"
+    terminal = Terminal(["sh", "-c", script], columns=100)
+    try:
+        terminal.until("n new")
+        terminal.press("q")
+        assert terminal.ended() == 0
+        before, after = re.findall(rb"(?:[0-9a-f]+:){10,}[0-9a-f]+", terminal.written)
+        assert before == after
+    finally:
+        terminal.close()
+
+
 def test_stopped_and_continued_it_gives_the_terminal_back_and_takes_it_again(opened: Open, project: Path) -> None:
     recorded.running()
     terminal = opened()

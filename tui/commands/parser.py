@@ -23,6 +23,12 @@ _FOLLOW_UP_EXAMPLES = """examples:
   fumehood follow-up k3m9xq "now update the changelog"
   fumehood follow-up k3m9xq --attempt 2 --wait - < comments.md"""
 
+_REPLAY_EXAMPLES = """examples:
+  fumehood replay k3m9xq --speed 4
+  fumehood replay k3m9xq --save recordings/urls
+  fumehood replay recordings/urls --wait
+Nothing of it runs, and no container engine is needed."""
+
 _RM_EXAMPLES = """examples:
   fumehood rm k3m9xq p7dw2a
   fumehood rm --undo k3m9xq"""
@@ -169,6 +175,12 @@ def _task_verbs(verbs: Verbs) -> None:
 
     verb = _verb(verbs, "cancel", "tasks:cancel", "end a running task and its containers")
     verb.add_argument("task", metavar="TASK")
+
+    verb = _verb(verbs, "replay", "tasks:replay", "play a recorded task again, as a new task", _REPLAY_EXAMPLES)
+    verb.add_argument("recording", metavar="TASK|FOLDER", help="a task's id, or a folder that --save made")
+    verb.add_argument("--speed", type=float, default=1.0, metavar="N", help="N times as fast as it was (default 1)")
+    verb.add_argument("--save", metavar="FOLDER", default="", help="only write the recording to a new folder, to share")
+    verb.add_argument("--wait", action="store_true", help="show the log until it has ended")
 
     verb = _verb(verbs, "rm", "tasks:remove", "remove tasks that have ended", _RM_EXAMPLES)
     verb.add_argument("tasks", nargs="+", metavar="TASK")

@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.bench import Bench
@@ -61,6 +62,24 @@ def collect(options: argparse.Namespace) -> int:
     seen = bench.tasks.get(options.task).last_seq
     task = bench.tasks.collect(options.task, attempt=options.attempt, fork=options.alone)
     return _started(bench, task, options, after=seen)
+
+
+def replay(options: argparse.Namespace) -> int:
+    """Play a recording as a new task, or with --save write one down; with --wait show its log until it has ended."""
+    bench = Bench()
+    if options.save:
+        size = bench.tasks.save_recording(options.recording, Path(options.save))
+        if options.json:
+            print_json({"v": 1, "path": options.save, "bytes": size})
+        else:
+            say(f"{options.save}: {size:,} bytes written; it holds all that the log shows")
+        return 0
+    task = bench.tasks.replay(options.recording, speed=options.speed, fork=options.alone)
+    if options.json and not options.wait:
+        print_json({"v": 1, "id": task})
+    elif not options.json:
+        print(task, flush=True)
+    return wait(bench, task, quiet=options.json) if options.wait else 0
 
 
 def wait(bench: Bench, task: str, *, quiet: bool = False, after: int = 0) -> int:

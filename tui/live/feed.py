@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from array import array
 from bisect import bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,8 +18,11 @@ from engine.tasks.reading import unreadable, with_beginning
 from tui.live.backlog import Backlog
 from tui.live.line_index import LineIndex
 from tui.live.matches import Matches
+from tui.present import words
 from tui.present.needle import Needle
+from tui.present.requests import Traffic
 from tui.present.story import Command, Story
+from tui.present.timeline import PhaseTime, phase_times
 
 # How much appended output is taken in in one go on the event loop: a few milliseconds.
 _STEP = 8 << 20
@@ -39,12 +43,17 @@ class Times:
 
 @dataclass(slots=True)
 class Feed:
-    """One attempt of one task: what its journal told so far, and the lines of the outputs that are looked at."""
+    """One attempt of one task: what its journal told so far, and the lines of the outputs that are looked at.
+
+    `last_seconds`: how long each phase took the last time in this environment, for who shows the phases.
+    """
 
     folder: Path
     attempt: int = 1
     state: TaskState = field(init=False)
     story: Story = field(init=False)
+    traffic: Traffic = field(init=False)
+    last_seconds: Mapping[str, float] = field(default_factory=dict)
     offset: int = 0
     needle: Needle | None = None
     backlog: Backlog = field(default_factory=Backlog)
@@ -58,6 +67,12 @@ class Feed:
     def __post_init__(self) -> None:
         self.state = TaskState(self.folder.name)
         self.story = Story(self.attempt)
+        self.traffic = Traffic(self.attempt)
+
+    @property
+    def times(self) -> list[PhaseTime]:
+        """The phases of the attempt, up to now."""
+        return phase_times(self.state, self.attempt, self.last_seconds, words.now())
 
     def poll(self) -> bool:
         """Take in what was appended since: at most 1 MiB of events, and the output of what runs.
@@ -72,6 +87,7 @@ class Feed:
             self.state.apply(event)
             if not isinstance(event, CommandOutput):
                 self.story.apply(event)
+                self.traffic.apply(event)
             elif event.run == self.attempt:
                 times = self._times.setdefault(event.id, Times())
                 times.offsets.append(event.offset)

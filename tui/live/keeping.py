@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.bench import Bench
 from engine.keeper.news import Care, News
+from engine.tasks.events import Kept
 from engine.tasks.model import PhaseState
 from tui.live.feed import Feed
 
@@ -22,13 +23,15 @@ if TYPE_CHECKING:
 class CareNow:
     """What is done for one environment now.
 
-    `watched`: this workbench has it in the keeper's care; `phase` is that of the refresh or rebuild that runs.
+    `watched`: this workbench has it in the keeper's care; `phase` is that of the refresh or rebuild that runs, and
+    `expected` how many seconds it took the last time, 0 when that is not known.
     """
 
     care: Care
     watched: bool
     stands_by: bool
     phase: PhaseState | None = None
+    expected: float = 0.0
 
 
 class Keeping:
@@ -44,6 +47,7 @@ class Keeping:
         self._news = News()
         self._offset, self._size = 0, -1
         self._job: Feed | None = None
+        self._seconds: tuple[str, dict[str, float]] = ("", {})
         self._closed = threading.Event()
         self._lock = threading.Lock()
 
@@ -62,8 +66,8 @@ class Keeping:
             elif self._client is not None:
                 self._client.ensure_keeper()
 
-    def look(self, environment: Environment) -> CareNow:
-        """What is done for an environment; reads only what is new."""
+    def look(self, environment: Environment, seconds: Mapping[str, float]) -> CareNow:
+        """What is done for an environment; reads only what is new. `seconds`: what phases took in its last tasks."""
         size = self._bench.keeper.journal_size()
         if size < self._size:
             self._news, self._offset = News(), 0
@@ -83,7 +87,17 @@ class Keeping:
             return CareNow(Care(last=care.last), watched=False, stands_by=False)
         if care.running is None:
             return CareNow(Care(None, care.last, care.waiting), watched, stands_by)
-        return CareNow(Care(care.running, care.last, care.waiting), watched, stands_by, self._phase(care.running.job))
+        phase = self._phase(care.running.job)
+        known = {**seconds, **self._last(care.last)}
+        expected = known.get(phase.name, 0.0) if phase else 0.0
+        return CareNow(Care(care.running, care.last, care.waiting), watched, stands_by, phase, expected)
+
+    def _last(self, done: Kept | None) -> dict[str, float]:
+        """How long the phases of the last refresh or rebuild took."""
+        if done is not None and done.status == "done" and done.job != self._seconds[0]:
+            state = Feed(self._bench.keeper.job_folder(done.job)).read_all().state
+            self._seconds = (done.job, {p.name: p.seconds for p in state.phases if p.status == "done"})
+        return self._seconds[1] if done is not None and done.job == self._seconds[0] else {}
 
     def _phase(self, job: str) -> PhaseState | None:
         folder = self._bench.keeper.job_folder(job)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
@@ -38,6 +39,7 @@ class CachePane(Pane):
         self._looked_at = 0.0
         self.kept: CareNow | None = None
         self._state: TaskState | None = None
+        self._last: Mapping[str, float] = {}
 
     def compose(self) -> ComposeResult:
         """The summary."""
@@ -58,16 +60,16 @@ class CachePane(Pane):
         self.kept = kept
         self.tick()
 
-    def show_task(self, state: TaskState | None) -> None:
-        """Show the setup or maintenance of the open task, when it is of this environment."""
-        self._state = state
+    def show_task(self, state: TaskState | None, last: Mapping[str, float]) -> None:
+        """Show the setup or maintenance of a task of this environment; `last`: seconds each phase took before."""
+        self._state, self._last = state, last
         self.tick()
 
     def tick(self) -> None:
         """Carry the ages on to now; paints only what reads differently."""
         view, now = self.query_one(CacheView), words.now()
         rows = self._decision(now)
-        rows += cache.task_rows(self._state, self._setup_seconds, now, self.inside)
+        rows += cache.task_rows(self._state, self._last, now, self.inside)
         rows += cache.kept_rows(self.kept, now, self.inside)
         if self.styles.border_top[0] == "" and self._explained:
             rows += self.details(self.inside)
@@ -87,8 +89,9 @@ class CachePane(Pane):
         return self.found is not None and not isinstance(self.found, EngineError)
 
     @property
-    def _setup_seconds(self) -> float:
-        return self.found.snapshot.setup_seconds if self._explained and self.found.snapshot else 0.0
+    def setup_seconds(self) -> float:
+        """What the setup of the snapshot took; 0 when there is none."""
+        return float(self.found.snapshot.setup_seconds) if self._explained and self.found.snapshot else 0.0
 
     def _decision(self, now: float) -> list[Row]:
         if self.found is None:

@@ -29,9 +29,9 @@ class DiffPane(Pane):
 
     NUMBER, NAME, GROUP = 5, "Diff", "diff"
 
-    def __init__(self) -> None:
+    def __init__(self, preferences: Preferences) -> None:
         super().__init__()
-        self.preferences = Preferences.read()
+        self.preferences = preferences
         self._asked_for_files = False
         self._filtering = False
 

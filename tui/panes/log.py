@@ -7,8 +7,8 @@ from textual.app import ComposeResult
 from tui.live.feed import Feed
 from tui.panes.log_reader import LogReader
 from tui.panes.pane import Pane
-from tui.present import task, words
-from tui.present.row import Row, Span, row
+from tui.present import task, timeline, words
+from tui.present.row import Row, row
 from tui.widgets.bar import Bar
 from tui.widgets.line_view import LineView
 from tui.widgets.log_view import LogView
@@ -30,7 +30,7 @@ class LogPane(Pane):
     def compose(self) -> ComposeResult:
         """Two bars, the log."""
         yield Bar(widget_id="log-facts")
-        yield Bar(widget_id="log-phases")
+        yield Bar(widget_id="log-times")
         yield LogReader()
 
     def on_mount(self) -> None:
@@ -67,16 +67,13 @@ class LogPane(Pane):
         feed = self.feed
         if feed is None or not feed.state.created_at:
             self.query_one("#log-facts", Bar).show(row(""))
-            self.query_one("#log-phases", Bar).show(row(""))
+            self.query_one("#log-times", Bar).show(row(""))
             self.set_title("")
             return
         width = self.inside
-        facts = tuple(task.facts(feed.state, feed.attempt))
-        framed = not (self.screen.has_class("-narrow") or self.screen.has_class("zoomed"))
-        title: tuple[Span, ...] = ((f" {task.title(feed.state)}", "strong"),)
-        head = Row(((" ", ""), *facts)) if framed else Row(title, facts)
-        self.query_one("#log-facts", Bar).show(head)
-        self.query_one("#log-phases", Bar).show(task.phases_row(feed.state, feed.attempt, words.now(), width))
+        facts = tuple(task.facts(feed.state, feed.attempt, words.now()))
+        self.query_one("#log-facts", Bar).show(Row(((" ", ""), *facts)))
+        self.query_one("#log-times", Bar).show(timeline.line(feed.times, width, finished=feed.state.finished))
         self.set_title(task.title(feed.state)[: max(10, width - 12)])
         self.log_view.refresh_running()
         self.reader.tick()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -90,11 +91,14 @@ class LogReader(Vertical):
             parts.append(self._needle_words(feed, feed.needle))
         if view.mark is not None:
             parts.append([(f"{words.count(len(view.selected_rows), 'row')} selected", "accent")])
-        parts += self._raw_words(feed)
         left: list[Span] = [(" ", "")]
         for number, part in enumerate(parts):
             left += [(" · ", "faint"), *part] if number else part
-        self.query_one("#log-status", Bar).show(Row(tuple(left), self._marks(feed)))
+        marks = self._marks(feed)
+        if view.shown.scope.raw:
+            room = self.size.width - sum(cell_len(text) for text, _ in (*left, *marks)) - len(" · raw ·   ")
+            left += [(" · ", "faint"), ("raw", "accent"), (" · ", "faint"), (self._raw_place(feed, room), "muted")]
+        self.query_one("#log-status", Bar).show(Row(tuple(left), marks))
 
     def set_empty(self, *rows: Row) -> None:
         """What to show while nothing is open."""
@@ -122,13 +126,13 @@ class LogReader(Vertical):
             spans.append((f" searching {part:.0%}", "muted"))
         return spans
 
-    def _raw_words(self, feed: Feed) -> list[list[Span]]:
-        scope = self.log_view.shown.scope
-        if not scope.raw:
-            return []
+    def _raw_place(self, feed: Feed, room: int) -> str:
+        """The file that is shown; of a long path its end, which says more."""
         command = self.log_view.command
-        where = str(feed.path(command)) if command else "all outputs"
-        return [[("raw", "accent")], [(where, "muted")]]
+        if not self.log_view.shown.scope.command or command is None:
+            return "all outputs"
+        path = str(feed.path(command))
+        return path if len(path) <= room else f"…{path[-max(8, room - 1) :]}"
 
     def _marks(self, feed: Feed) -> tuple[Span, ...]:
         view = self.log_view

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from textual.containers import Vertical
 from textual.content import Content
+from textual.style import Style
 
 from tui.present.text import content
 from tui.widgets.line_view import LineView
@@ -21,6 +22,8 @@ class Pane(Vertical):
     def __init__(self) -> None:
         super().__init__(id=self.GROUP)
         self._titles: tuple[str, str] = ("", "")
+        # Other panes in the same place: the action that goes there, and its name.
+        self._beside: tuple[tuple[str, str], ...] = ()
 
     @property
     def view(self) -> LineView:
@@ -55,9 +58,26 @@ class Pane(Vertical):
 
     def set_title(self, about: str, *, note: str = "") -> None:
         """The title at the top of the frame, and a note at its bottom; untrusted text is fine."""
-        if (about, note) == self._titles and about:
+        if (about, note) == self._titles and self.border_title is not None:
             return
         self._titles = (about, note)
+        self._show_title()
+
+    def set_beside(self, panes: tuple[tuple[str, str], ...]) -> None:
+        """Name the panes that stand in the same place and are not seen; a click on a name goes there."""
+        if panes != self._beside:
+            self._beside = panes
+            self._show_title()
+
+    def _show_title(self) -> None:
+        about, note = self._titles
         title: Content = content((f"{self.NUMBER} {self.NAME}", "bold"))
+        for action, name in self._beside:
+            title += content(" ─ ") + Content.styled(name, Style.from_meta({"@click": f"screen.{action}"}))
         self.border_title = title + content(f" ─ {about}") if about else title
         self.border_subtitle = content(note) if note else None
+
+    def on_click(self) -> None:
+        """A click anywhere in a pane, its frame too, gives it the keys."""
+        if not self.has_focus_within:
+            self.screen.set_focus(self.view, scroll_visible=False)

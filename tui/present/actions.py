@@ -15,6 +15,7 @@ GROUPS = {
     "log": "4 Log",
     "diff": "5 Diff",
     "files": "5 Diff, in the tree of files",
+    "network": "6 Network",
     "list": "Moving in any list",
 }
 PANE_OF = {"files": "diff"}
@@ -69,6 +70,7 @@ _NAMES = {
     "left_square_bracket": "[",
     "right_square_bracket": "]", "left_curly_bracket": "{", "right_curly_bracket": "}", "escape": "esc",
     "pageup": "PgUp", "pagedown": "PgDn", "up": "↑", "down": "↓", "left": "←", "right": "→",
+    "less_than_sign": "<", "greater_than_sign": ">",
     "shift+tab": "S-tab", "shift+down": "S-↓", "shift+up": "S-↑",
     "equals_sign": "=", "colon": ":", "comma": ",", "full_stop": ".", "exclamation_mark": "!", "at": "@",
 }  # fmt: skip
@@ -83,11 +85,18 @@ ACTIONS = (
     Action("reset_cache", ("R",), "everywhere", "reset cache", "Throw the snapshot of this environment away", True),
     Action("zoom", ("plus",), "everywhere", "zoom", "Give this pane the whole screen, or take it back", True),
     Action("unzoom", ("underscore", "minus"), "everywhere", "unzoom", "Show all panes again"),
+    Action("divider_left", ("less_than_sign",), "everywhere", "", "Move the line beside this pane to the left"),
+    Action("divider_right", ("greater_than_sign",), "everywhere", "", "Move the line beside this pane to the right"),
+    Action("divider_up", ("ctrl+up",), "everywhere", "", "Move the line between upper and lower panes up"),
+    Action("divider_down", ("ctrl+down",), "everywhere", "", "Move the line between upper and lower panes down"),
+    Action("usual_sizes", ("equals_sign",), "everywhere", "usual sizes", "Give all panes their usual sizes"),
     Action("pane_1", ("1",), "everywhere", "tasks", "Go to the tasks"),
     Action("pane_2", ("2",), "everywhere", "environment", "Go to the environment"),
     Action("pane_3", ("3",), "everywhere", "cache", "Go to the cache"),
     Action("pane_4", ("4",), "everywhere", "log", "Go to the log"),
     Action("pane_5", ("5",), "everywhere", "diff", "Go to the diff"),
+    Action("pane_6", ("6",), "everywhere", "network", "Go to what the task asked of the network"),
+    Action("pane_7", ("7",), "everywhere", "time", "Go to where the time went, and what the containers used"),
     Action("next_pane", ("tab",), "everywhere", "next pane", "Go to the next pane"),
     Action("previous_pane", ("shift+tab",), "everywhere", "previous pane", "Go to the pane before"),
     Action("undo", ("u",), "everywhere", "undo", "Take back what was removed last", True),
@@ -120,6 +129,8 @@ ACTIONS = (
     Action("refresh_cache", ("r",), "cache", "refresh", "Look at the cache again", True, by_screen=True),
     Action("explain_cache", ("e",), "cache", "explain", "Everything the decision depends on", True, by_screen=True),
     Action("cache_log", ("enter",), "cache", "log", "The log of the last refresh or rebuild", True, by_screen=True),
+    Action("rebuild_cache", ("b",), "cache", "rebuild", "Run setup again now, in the background", True, by_screen=True),
+    Action("collect_cache", ("c",), "cache", "clear up", "Remove what no start can use any more", True, by_screen=True),
     Action("fold", ("enter", "space"), "log", "fold", "Fold or unfold this command or text", True),
     Action("log_search", ("slash",), "log", "search", "Find a text", True),
     Action("log_filter", ("ampersand",), "log", "only", "Show only lines that contain a text", True),
@@ -207,6 +218,22 @@ ACTIONS = (
     ),
     Action("fold_folder", ("space",), "files", "fold", "Fold or unfold this folder", True),
     Action("fold_folders", ("o",), "files", "fold all", "Fold or unfold all folders", True),
+    Action("fold_host", ("enter", "space"), "network", "fold", "Show or hide the single requests of this host", True),
+    Action(
+        "allow_task", ("A",), "network", "allow", "Let this task reach the host that was refused", True, by_screen=True
+    ),
+    Action(
+        "allow_environment", ("E",), "network", "allow always", "Let all later tasks reach it", True, by_screen=True
+    ),
+    Action(
+        "filter_requests",
+        ("slash",),
+        "network",
+        "filter",
+        "Show only requests that contain a text",
+        True,
+        by_screen=True,
+    ),
     Action("list_down", ("j", "down"), "list", "down", "One row down"),
     Action("list_up", ("k", "up"), "list", "up", "One row up"),
     Action("list_page_down", ("pagedown",), "list", "page down", "One page down"),

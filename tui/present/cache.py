@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine import sizes
 from engine.errors import EngineError
-from tui.present import words
+from tui.present import timeline, words
 from tui.present.environment import near
 from tui.present.row import Row, Span, row, wrap
 from tui.present.text import one_line
 
 if TYPE_CHECKING:
+    from engine.tasks.garbage import Report
     from engine.tasks.model import TaskState
     from tui.live.keeping import CareNow
 
@@ -24,7 +25,7 @@ _MEANS = {
     "off": "every task runs setup",
 }
 _BUILDS = ("clone", "setup", "snapshot", "maintenance")
-_TAIL = 3
+_TAIL, _LISTED = 3, 8
 _NAME_CELLS = 13
 LOOKING = (row((" looking …", "muted")),)
 
@@ -58,10 +59,12 @@ def kept_rows(kept: CareNow | None, now: float, width: int) -> list[Row]:
     care, lines = kept.care, []
     if care.running is not None:
         phase = kept.phase
-        at: Span = (f" · {phase.name} {words.clock(now - phase.started_at)}" if phase else "", "muted")
         lines.append(
-            row((f" {words.RUNNING} {care.running.action} ", "run"), (words.clock(now - care.running.ts), "run"), at)
+            row((f" {words.RUNNING} {care.running.action} ", "run"), (words.clock(now - care.running.ts), "run"))
         )
+        if phase is not None:
+            at = timeline.progress(now - phase.started_at, kept.expected, max(4, min(24, width - 30)))
+            lines.append(row((f"   {phase.name} ", ""), *at))
         lines.append(row("   ", (one_line(care.running.reason), "muted")))
     elif care.last is not None and care.last.status == "failed":
         lines.append(
@@ -87,21 +90,15 @@ def kept_rows(kept: CareNow | None, now: float, width: int) -> list[Row]:
 _DONE = {"refresh": "refreshed", "rebuild": "rebuilt"}
 
 
-def task_rows(state: TaskState | None, setup_seconds: float, now: float, width: int) -> list[Row]:
-    """The setup or maintenance that a task runs now, against what setup took the last time (0: not known)."""
+def task_rows(state: TaskState | None, last: Mapping[str, float], now: float, width: int) -> list[Row]:
+    """The setup or maintenance that a task runs now, against what each phase took the last time."""
     if state is None or state.finished:
         return []
     running = next((p for p in state.phases if p.status == "running" and p.name in _BUILDS), None)
     if running is None:
         return []
-    began = next(p.started_at for p in state.phases if p.name in _BUILDS)
-    lines = [row((f" {words.RUNNING} {running.name} ", "run"), (words.clock(now - running.started_at), "run"),
-                 (" · in the open task", "muted"))]  # fmt: skip
-    if setup_seconds and running.name != "maintenance":
-        text = f"{words.span(setup_seconds)} the last time "
-        full, empty = words.bar((now - began) / setup_seconds, max(4, width - len(text) - 6))
-        lines.append(row("   ", (full, "run"), (empty, "faint"), right=((text, "muted"),)))
-    return lines
+    at = timeline.progress(now - running.started_at, last.get(running.name, 0.0), max(4, min(24, width - 30)))
+    return [row((f" {words.RUNNING} ", "run"), (f"{running.name} ", "run"), *at), row(("   in the open task", "muted"))]
 
 
 def detail_rows(explanation: Any, components: Sequence[str], now: float, width: int) -> list[Row]:
@@ -150,6 +147,31 @@ def _minutes(seconds: float) -> str:
 def _ago(seconds: float) -> str:
     said = words.ago(seconds)
     return "just now" if said == "now" else f"{said} ago"
+
+
+def to_collect(report: Report) -> tuple[str, str]:
+    """What clearing up would remove, as a question and what follows from yes."""
+    what = words.count(len(report.removed), "item")
+    lines = [f"{item.kind} {one_line(item.name, 60)}: {one_line(item.reason, 60)}, {sizes.words(item.size_bytes)}"
+             for item in report.removed[:_LISTED]]  # fmt: skip
+    more = len(report.removed) - _LISTED
+    if more > 0:
+        lines.append(f"and {more} more")
+    left = f"{sizes.words(report.left_bytes)} of {sizes.words(report.limit_bytes)} stay."
+    return f"Remove {what} that nothing needs, {sizes.words(report.freed_bytes)}?", "\n".join([*lines, left])
+
+
+def nothing_to_collect(report: Report) -> str:
+    """That there is nothing to clear up, and what there is."""
+    return (
+        "Nothing to remove: every snapshot and image can still be used."
+        f" They take {sizes.words(report.left_bytes)} of {sizes.words(report.limit_bytes)}."
+    )
+
+
+def collected(report: Report) -> str:
+    """What was removed."""
+    return f"Removed {words.count(len(report.removed), 'thing')}, {sizes.words(report.freed_bytes)} are free again."
 
 
 def error_rows(error: EngineError, width: int) -> list[Row]:

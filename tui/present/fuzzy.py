@@ -9,6 +9,8 @@ T = TypeVar("T")
 Parts = list[tuple[int, int]]
 # What a word costs at least of which only the letters were found.
 _LETTERS = 1000
+# How far behind the letter before one may be, to be taken for meant.
+_CLOSE = 3
 
 
 def match(query: str, text: str) -> tuple[int, Parts] | None:
@@ -41,17 +43,35 @@ def _whole(word: str, text: str) -> tuple[int, Parts] | None:
 
 
 def _letters(word: str, text: str) -> tuple[int, Parts] | None:
-    parts: Parts = []
+    """The letters in their order, the first where a word begins, each next one close behind or where a word begins."""
     at = -1
     for letter in word:
         at = text.find(letter, at + 1)
         if at < 0:
             return None
-        if parts and parts[-1][1] == at:
-            parts[-1] = (parts[-1][0], at + 1)
+    begins = [n == 0 or not text[n - 1].isalnum() for n in range(len(text))]
+    # For each letter, where it may be, and where the letter before was then: as near as can be.
+    ways: list[dict[int, int]] = [{n: -1 for n, letter in enumerate(text) if letter == word[0] and begins[n]}]
+    for letter in word[1:]:
+        way: dict[int, int] = {}
+        for before in ways[-1]:
+            for n in range(before + 1, len(text)):
+                if text[n] == letter and (begins[n] or n - before <= _CLOSE):
+                    way[n] = max(before, way.get(n, -1))
+        ways.append(way)
+    if not ways[-1]:
+        return None
+    at = min(ways[-1])
+    places = []
+    for way in reversed(ways):
+        places.append(at)
+        at = way[at]
+    parts: Parts = []
+    for place in reversed(places):
+        if parts and parts[-1][1] == place:
+            parts[-1] = (parts[-1][0], place + 1)
         else:
-            parts.append((at, at + 1))
-    # Many pieces far from each other are what nobody meant.
+            parts.append((place, place + 1))
     return _LETTERS + 100 * len(parts) + (parts[-1][1] - parts[0][0]), parts
 
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 
 from engine.tasks import events as ev
+from tui.present.instructions import instructions_line
 from tui.present.policy import policy_line
 from tui.present.text import clean
 
@@ -70,6 +71,8 @@ class PlainLog:
                     yield f"  [{'x' if status == 'completed' else ' '}] {clean(text)}"
             case ev.FileChanged():
                 yield f"± {clean(event.path)} ({event.kind})"
+            case ev.Instructions():
+                yield self._paint("dim", f"· {clean(instructions_line(event))}")
             case ev.Notice():
                 yield self._paint("yellow" if event.level == "warning" else "dim", f"· {clean(event.text)}")
             case ev.Error():

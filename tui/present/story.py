@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 from engine.tasks import events as ev
 from engine.tasks.model import FINISHED
 from tui.present import words
+from tui.present.instructions import instructions_line
 from tui.present.policy import policy_line
 
 TextKind = Literal[
@@ -112,6 +113,8 @@ class Story:
                 self._head("agent")
                 self._answer = None
                 self._add(Text("prompt", prompt, right=event.agent))
+            case ev.Instructions():
+                self._add(Text("notice", instructions_line(event)))
             case ev.Message(final=False, text=text) if text.strip():
                 self._add(Text("message", text))
             case ev.Message(final=True, text=text) | ev.RunFinished(answer=text) if text.strip():

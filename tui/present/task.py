@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.tasks.model import PhaseState, TaskState
-from tui.present import actions, words
+from engine import sizes
+from engine.tasks.model import TaskState
+from tui.present import actions, timeline, words
 from tui.present.row import Row, Span, row
 from tui.present.text import one_line
 
@@ -62,6 +63,13 @@ def _outcome(state: TaskState, now: float) -> tuple[Span, ...]:
     return (*_handed_over(state), *counts)
 
 
+def state_row(state: TaskState | None, attempt: int, now: float) -> Row:
+    """The open task in one line, for screens that show one pane."""
+    if state is None or not state.created_at:
+        return row((" no task is open", "muted"))
+    return Row(((f" {title(state)}", "strong"),), (*facts(state, attempt, now, short=True), (" ", "")))
+
+
 def _handed_over(state: TaskState) -> tuple[Span, ...]:
     """Where the result went: a request, a branch, the checkout."""
     request = next((event for event in reversed(state.published) if event.url), None)
@@ -98,69 +106,59 @@ def title(state: TaskState) -> str:
     return one_line(state.prompt, 200)
 
 
-def facts(state: TaskState, attempt: int) -> list[Span]:
-    """Status, agent, network, cache and attempt of a task, shortest first words."""
+def facts(state: TaskState, attempt: int, now: float, *, short: bool = False) -> list[Span]:
+    """Status, agent, time, attempt, network and cache of a task; `short` for where its title stands beside them."""
     glyph, role = words.state(state.status)
     word = {"in_progress": "running", "pending": "queued"}.get(state.status, state.status)
-    parts: list[Span] = [(f"{glyph} {word}", role), (" · ", "faint"), (one_line(state.agent, 20), "muted")]
+    parts: list[Span] = [(glyph if short and state.status == "in_progress" else f"{glyph} {word}", role)]
+
+    def add(*spans: Span) -> None:
+        parts.extend([(" · ", "faint"), *spans])
+
+    if state.phases:
+        add((words.clock(timeline.worked(state, attempt, now)), "" if state.finished else "run"))
+    add((one_line(state.agent, 20), "muted"))
     if len(state.attempts) > 1:
-        parts += [(" · ", "faint"), (f"attempt {attempt}/{len(state.attempts)}", "muted")]
+        add((f"{'' if short else 'attempt '}{attempt}/{len(state.attempts)}", "muted"))
     if state.network_mode:
-        proven = {True: (" ✓", "ok"), False: (" ✗", "bad"), None: ("", "")}[state.network_proven]
-        parts += [(" · ", "faint"), (f"network {state.network_mode}", "muted"), proven]
+        proven: dict[bool | None, Span] = {True: (" ✓", "ok"), False: (" ✗", "bad"), None: ("", "")}
+        add((f"{'net' if short else 'network'} {state.network_mode}", "muted"), proven[state.network_proven])
     if state.network_lost:
-        parts += [(" · ", "faint"), ("network lost", "bad")]
+        add(("net lost" if short else "network lost", "bad"))
     if state.network_denied:
-        parts += [(" · ", "faint"), (f"{state.network_denied} denied", "bad")]
+        add((f"✗ {state.network_denied:,}" if short else f"{state.network_denied:,} denied", "bad"))
     if state.cache:
-        parts += [(" · ", "faint"), (f"cache {state.cache.result}", "muted")]
+        add((f"cache {state.cache.result}", "muted"))
     return parts
 
 
-def phases_row(state: TaskState, attempt: int, now: float, width: int) -> Row:
-    """The phases with their times, in order; where they do not fit, the first ones give way to `…`."""
-    shown = [_phase(phase, now) for phase in state.phases if phase.attempt == attempt]
-    if not shown:
-        return row((" waiting to begin" if not state.finished else "", "muted"))
-    room = width - 6
-    kept = 0
-    for phase in reversed(shown):
-        room -= sum(len(text) for text, _ in phase) + 3
-        if room < 0:
-            break
-        kept += 1
-    parts: list[Span] = [(" … ▸ " if kept < len(shown) else " ", "faint")]
-    for number, phase in enumerate(shown[len(shown) - max(1, kept) :]):
-        parts += [(" ▸ ", "faint"), *phase] if number else phase
-    return Row(tuple(parts))
-
-
-def _phase(phase: PhaseState, now: float) -> list[Span]:
-    glyph, role = words.state(phase.status)
-    if phase.status == "running":
-        return [(f"{phase.name} ", "strong"), (f"{words.clock(now - phase.started_at)} {glyph}", role)]
-    if phase.status == "skipped":
-        return [(f"{phase.name} –", "muted")]
-    time: Span = (words.short_time(phase.seconds), "muted")
-    if phase.status == "failed":
-        return [(f"{phase.name} ", "bad"), time, (f" {glyph}", role)]
-    return [(f"{phase.name} ", ""), time]
-
-
-def head_row(environment: str, place: str, states: Sequence[TaskState]) -> Row:
-    """The line at the top: product, environment, where its code is from, and how many tasks run and wait."""
+def counts(states: Sequence[TaskState], *, short: bool = False) -> tuple[Span, ...]:
+    """How many tasks run and wait."""
     running = sum(state.status == "in_progress" for state in states)
     waiting = sum(state.status == "pending" for state in states)
+    parts: list[Span] = []
+    if running:
+        parts.append((f"{words.RUNNING} {running}{'' if short else ' running'}  ", "run"))
+    if waiting:
+        parts.append((f"{words.PENDING} {waiting}{'' if short else ' queued'}  ", "muted"))
+    if not parts and states and not short:
+        parts.append((f"{words.count(len(states), 'task')}, none running  ", "muted"))
+    return tuple(parts)
+
+
+def head_row(environment: str, place: str, states: Sequence[TaskState], disk: tuple[int, int] | None = None) -> Row:
+    """The line at the top: product, environment, where its code is from, how many tasks run, room for the cache.
+
+    Args:
+        disk: bytes that snapshots and images of ours take, and those they may; None while that is not known.
+    """
     left: list[Span] = [(" fumehood ", "accent strong")]
     if environment:
         left += [(f" {environment}", "strong")]
     if place:
         left += [(" · ", "faint"), (place, "muted")]
-    right: list[Span] = []
-    if running:
-        right.append((f"{words.RUNNING} {running} running  ", "run"))
-    if waiting:
-        right.append((f"{words.PENDING} {waiting} queued  ", "muted"))
-    if not running and not waiting:
-        right.append((f"{words.count(len(states), 'task')}, none running " if states else "", "muted"))
+    right = [*counts(states)]
+    if disk is not None:
+        used, limit = disk
+        right.append((f"disk {sizes.words(used)} / {sizes.words(limit)} ", "warn" if used > limit else "muted"))
     return Row(tuple(left), tuple(right), "bar")

@@ -8,22 +8,25 @@ from textual import on
 
 from engine.bench import Bench
 from engine.errors import EngineError
+from tui.live import preferences
 from tui.live.external import edit_file
 from tui.panes.cache import CachePane
-from tui.present import notice, pacing
+from tui.panes.network import NetworkPane
+from tui.panes.time import TimePane
+from tui.present import notice, pacing, timeline
 from tui.screens.engine import EngineScreen
-from tui.screens.tasks import TasksScreen
+from tui.screens.network import NetworkScreen
 from tui.widgets.line_view import LineView
 
 if TYPE_CHECKING:
     from tui.app import Workbench
 
 
-class BenchScreen(TasksScreen):
+class BenchScreen(NetworkScreen):
     """Everything of one bench; what it shows of tasks is read from their journals alone."""
 
     def __init__(self, bench: Bench, task_id: str | None = None, *, watch: bool = True) -> None:
-        super().__init__(bench, "log" if task_id else "tasks", watch=watch)
+        super().__init__(bench, "log" if task_id else "", watch=watch)
         self.wanted = task_id or ""
         self._pace = pacing.Pace()
         self._endings = notice.Endings()
@@ -33,7 +36,10 @@ class BenchScreen(TasksScreen):
 
     def on_mount(self) -> None:
         """Read what there is, in threads; the screen is there at once."""
+        self.lay_out()
         self.focus_pane(self.current)
+        if problem := preferences.problem():
+            self.tell(problem)
         self.diff_pane.show(None, None)
         self.call_after_refresh(self._begin)
 
@@ -69,7 +75,11 @@ class BenchScreen(TasksScreen):
 
     @on(EngineScreen.Loaded)
     def _loaded(self, event: EngineScreen.Loaded) -> None:
+        event.feed.last_seconds = timeline.last_seconds(self.board.newest_first(), event.feed.state)
         self.log_pane.show(event.feed)
+        self.query_one(NetworkPane).show(event.feed)
+        self.query_one(TimePane).show(event.feed)
+        self.fit_time()
         self._patch_of = None
         self._show_patch()
         state = event.feed.state
@@ -129,6 +139,11 @@ class BenchScreen(TasksScreen):
         if event.entry is self.entry:
             self.query_one(CachePane).show(event.found)
 
+    @on(EngineScreen.DiskSeen)
+    def _disk_seen(self, event: EngineScreen.DiskSeen) -> None:
+        self.disk = event.disk
+        self.refresh_bars()
+
     # Time
 
     def tick(self) -> None:
@@ -141,11 +156,11 @@ class BenchScreen(TasksScreen):
             was = feed.state.finished
             if feed.poll():
                 self.log_pane.log_view.take()
-                self.log_pane.tick()
+                self.tick_panes()
                 self._show_patch()
                 self.refresh_bars()
             elif live and self._pace.due("clock", 1.0):
-                self.log_pane.tick()
+                self.tick_panes()
             if feed.state.finished and not was and self.entry and self.entry.environment:
                 self.look_at_cache(self.entry)
         if self._pace.due("tasks", pacing.IDLE):

@@ -15,7 +15,7 @@ from tui.live.feed import Feed
 from tui.live.keeping import CareNow, Keeping
 from tui.panes.cache import CachePane
 from tui.panes.environment import EnvironmentPane
-from tui.present import pacing
+from tui.present import pacing, timeline
 from tui.screens.engine import EngineScreen
 from tui.screens.panes import PanesScreen
 
@@ -66,6 +66,7 @@ class CareScreen(PanesScreen):
 
     def on_unmount(self) -> None:
         """Nobody is at this bench any more."""
+        super().on_unmount()
         self.keeping.close()
 
     def _start_attending(self) -> None:
@@ -88,7 +89,8 @@ class CareScreen(PanesScreen):
         pane = self.query_one(CachePane)
         state, entry = self.state, self.entry
         ours = state is not None and entry is not None and state.environment_path == str(entry.path)
-        pane.show_task(state if ours else None)
+        feed = self.log_pane.feed
+        pane.show_task(state if ours else None, feed.last_seconds if feed else {})
         if entry is not None and entry.environment is not None:
             self._look_at_care(entry)
         if self._attending and self._care_pace.due("ensure", _ENSURE):
@@ -98,7 +100,8 @@ class CareScreen(PanesScreen):
     def _look_at_care(self, entry: EnvironmentEntry) -> None:
         assert entry.environment is not None
         try:
-            care = self.keeping.look(entry.environment)
+            seconds = timeline.environment_seconds(self.board.newest_first(), str(entry.path))
+            care = self.keeping.look(entry.environment, seconds)
         except (EngineError, OSError):
             return
         ended = care.care.last.job if care.care.last else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from textual import work
@@ -54,6 +55,13 @@ class EngineScreen(Screen[None]):
         def __init__(self, entry: EnvironmentEntry, found: Any) -> None:
             super().__init__()
             self.entry, self.found = entry, found
+
+    class DiskSeen(Message):
+        """What the cache takes of the disk, and what it may, in bytes."""
+
+        def __init__(self, disk: tuple[int, int]) -> None:
+            super().__init__()
+            self.disk = disk
 
     class EnvironmentsRead(Message):
         """The environment files were read."""
@@ -176,6 +184,8 @@ class EngineScreen(Screen[None]):
             # Docker's client has faults of its own; the pane says so instead of the screen going down.
             found = EngineError(f"{type(error).__name__}: {error}", "`fumehood doctor` looks for the reason")
         self.post_message(self.CacheSeen(entry, found))
+        with suppress(EngineError, OSError):
+            self.post_message(self.DiskSeen(self.bench.cache.use()))
 
     @work(thread=True, group="start", exit_on_error=False)
     def start_task(self, draft: Draft) -> None:

@@ -10,7 +10,7 @@ from textual.screen import Screen
 
 from tui.live.feed import Feed
 from tui.panes.log_reader import LogReader
-from tui.present import pacing, task, words
+from tui.present import pacing, timeline
 from tui.present.row import Row, row
 from tui.widgets.bar import Bar
 
@@ -56,5 +56,5 @@ class JobLog(Screen[None]):
             self._tick_phases()
 
     def _tick_phases(self) -> None:
-        shown = task.phases_row(self._feed.state, self._feed.attempt, words.now(), self.size.width)
+        shown = timeline.line(self._feed.times, self.size.width)
         self.query_one("#job-phases", Bar).show(shown if self._feed.state.phases else row(" nothing has begun yet"))

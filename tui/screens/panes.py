@@ -1,4 +1,4 @@
-"""The layout of the bench: five panes, or one at a time; the bars around them; which pane has the keys."""
+"""The panes of the bench and the bars around them: which pane has the keys, what can be done there."""
 
 from __future__ import annotations
 
@@ -6,58 +6,48 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from textual import on
-from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical
 from textual.reactive import Reactive
 from textual.widget import Widget
 
 from engine.bench import Bench
 from engine.bench.environments import EnvironmentEntry
 from engine.tasks.model import TaskState
-from tui.panes.cache import CachePane
 from tui.panes.diff import DiffPane
-from tui.panes.environment import EnvironmentPane
 from tui.panes.log import LogPane
+from tui.panes.network import NetworkPane
 from tui.panes.pane import Pane
 from tui.panes.tasks import TasksPane
-from tui.present import actions, task
+from tui.panes.time import TimePane
+from tui.present import actions, task, words
 from tui.present.row import Span
-from tui.screens.engine import EngineScreen
+from tui.screens.layout import SHARED, LayoutScreen
 from tui.widgets.bar import Bar, Choices
 
-PANES = ("tasks", "environment", "cache", "log", "diff")
-_TABS = {"tasks": "Tasks", "environment": "Env", "cache": "Cache", "log": "Log", "diff": "Diff"}
+PANES = ("tasks", "environment", "cache", "log", "diff", "network", "time")
+_TABS = {
+    "tasks": "Tasks", "environment": "Env", "cache": "Cache", "log": "Log", "diff": "Diff", "network": "Network",
+    "time": "Time",
+}  # fmt: skip
 
 
-class PanesScreen(EngineScreen):
+class PanesScreen(LayoutScreen):
     """Panes and bars; `BenchScreen` fills them and does what the user asks for."""
 
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide"), (180, "-huge")]
     BINDINGS: ClassVar[list[BindingType]] = actions.bindings("everywhere")
 
     # As Textual's, but panes repaint themselves when the focus comes and goes: the rest of the screen stays as it is.
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)
 
-    def __init__(self, bench: Bench, first: str) -> None:
+    def __init__(self, bench: Bench, first: str = "") -> None:
         super().__init__(bench)
         self.entries: Sequence[EnvironmentEntry] = []
         self.entry_number = 0
-        self.current = first
-
-    def compose(self) -> ComposeResult:
-        """Head, tabs, panes, keys."""
-        yield Bar(widget_id="head")
-        yield Choices(widget_id="tabs")
-        with Horizontal(id="panes"):
-            with Vertical(id="left"):
-                yield TasksPane()
-                yield EnvironmentPane()
-                yield CachePane()
-            with Vertical(id="right"):
-                yield LogPane()
-                yield DiffPane()
-        yield Choices(widget_id="keys")
+        kept = self.preferences.pane
+        self.current = first or (kept if kept in PANES else "tasks")
+        self.set_class(not first and bool(self.preferences.zoomed), "zoomed")
+        # Bytes that the cache takes and may take; None until the engine has said so.
+        self.disk: tuple[int, int] | None = None
 
     # Panes
 
@@ -91,19 +81,40 @@ class PanesScreen(EngineScreen):
 
     def _mark_current(self, pane: Pane) -> None:
         self.current = pane.GROUP
+        if self.current in SHARED:
+            self.share(self.current)
         for other in self.query(Pane):
             other.set_class(other is pane, "current", update=False)
         for side in ("#left", "#right"):
             column = self.query_one(side)
             column.set_class(pane.parent is column, "current", update=False)
-        if self.has_class("-narrow") or self.has_class("zoomed"):
+        if self.single:
             # Only then does it make a difference; where all panes are seen, the styles of none need to be found again.
             self.update_node_styles()
 
     def on_resize(self) -> None:
         """Bars are cut to the new width."""
+        super().on_resize()
         self.call_after_refresh(self.refresh_bars)
-        self.call_after_refresh(self.log_pane.tick)
+        self.call_after_refresh(self.tick_panes)
+
+    def on_unmount(self) -> None:
+        """The next bench begins where this one was left."""
+        self.keep_place(self.current)
+
+    def tick_panes(self) -> None:
+        """Carry what the panes show of the open task on to now."""
+        self.log_pane.tick()
+        self.query_one(NetworkPane).tick()
+        self.query_one(TimePane).tick()
+        self.fit_time()
+        self.refresh_state()
+
+    def refresh_state(self) -> None:
+        """The open task in one line, where only one pane is seen."""
+        feed = self.log_pane.feed
+        shown = task.state_row(feed.state if feed else None, feed.attempt if feed else 1, words.now())
+        self.query_one("#state", Bar).show(shown)
 
     def refresh_bars(self) -> None:
         """Head, tabs and keys; painted only where they read differently."""
@@ -113,20 +124,40 @@ class PanesScreen(EngineScreen):
         if state is not None and state.branch:
             place = f"{state.branch[:40]}@{state.base_sha[:7]}" if state.base_sha else state.branch[:40]
         states = self.board.newest_first()
-        head = task.head_row(entry.name if entry else "", place, states)
+        head = task.head_row(entry.name if entry else "", place, states, self.disk)
         self.query_one("#head", Bar).show(head)
-        tabs = [(f"pane_{n}", self._tab(n, name)) for n, name in enumerate(PANES, 1)]
-        self.query_one("#tabs", Choices).show_parts(tabs)
+        self._refresh_tabs(entry.name if entry else "fumehood", states)
         keys: list[tuple[str, list[Span]]] = []
         here = self.query_one(f"#{self.current}", Pane).keys
         for action in [*actions.of(here), *actions.of("everywhere")]:
             if action.hint and not self.why_not(action.id):
                 keys.append((action.id, [(f" {action.key}", "key"), (f" {action.label} ", "muted")]))
         self.query_one("#keys", Choices).show_parts(keys)
+        self.refresh_state()
+
+    def _refresh_tabs(self, name: str, states: list[TaskState]) -> None:
+        """The tabs, which in a narrow window are the head, too; panes that share a place name each other."""
+        tabs = [(f"pane_{n}", self._tab(n, pane)) for n, pane in enumerate(PANES, 1)]
+        narrow = self.has_class("-narrow")
+        if narrow:
+            room = self.size.width - 62
+            tabs.insert(0, ("pane_2", [(f" {name[: max(0, room)]} ", "accent strong")]))
+        self.query_one("#tabs", Choices).show_parts(tabs, right=task.counts(states, short=True) if narrow else ())
+        for pane in PANES:
+            if pane in SHARED:
+                beside = tuple((f"pane_{n}", f"{n} {self._tab_name(other)}") for n, other in enumerate(PANES, 1)
+                               if other in SHARED and other != pane)  # fmt: skip
+                self.query_one(f"#{pane}", Pane).set_beside(beside if self.sharing else ())
+
+    def _tab_name(self, pane: str) -> str:
+        """The name of a pane that is not seen, with what should be known of it."""
+        feed = self.log_pane.feed
+        denied = feed.traffic.count("denied") if feed and pane == "network" else 0
+        return f"{_TABS[pane]} ✗{denied:,}" if denied else _TABS[pane]
 
     def _tab(self, number: int, name: str) -> list[Span]:
         here = name == self.current
-        return [(f" {number}", "key" if here else "muted"), (f" {_TABS[name]} ", "strong cursor" if here else "muted")]
+        return [(f" {number}", "key" if here else "muted"), (f" {_TABS[name]}", "strong cursor" if here else "muted")]
 
     @on(Choices.Chosen)
     def _chosen(self, event: Choices.Chosen) -> None:
@@ -186,7 +217,7 @@ class PanesScreen(EngineScreen):
                 return "the open task has no result to apply"
             case "publish" if not self._has_result:
                 return "there is no result to publish yet"
-            case "new_task" | "reset_cache" | "refresh_cache" | "explain_cache" if not usable:
+            case "new_task" | "reset_cache" | "refresh_cache" | "explain_cache" | "rebuild_cache" if not usable:
                 return "there is no usable environment"
             case "edit_environment" | "edit_outside" if entry is None:
                 return "there is no environment file"
@@ -198,6 +229,12 @@ class PanesScreen(EngineScreen):
                 return "there is only one environment"
             case "next_attempt" if state is None or len(state.attempts) < 2:
                 return "the task has one attempt"
+            case "allow_task" if state is None or state.finished:
+                return "no running task is open"
+            case "allow_task" | "allow_environment" if not self._refused:
+                return "no host that wants a rule is chosen"
+            case "divider_left" | "divider_right" | "divider_up" | "divider_down" if self.single:
+                return "there is only one pane on the screen"
             case _ if actions.group_of(action_id) == "log" and state is None:
                 return "no task is open"
             case "fold" | "fold_all" if self.log_pane.log_view.shown.scope.raw:
@@ -212,6 +249,11 @@ class PanesScreen(EngineScreen):
     @property
     def _has_diff(self) -> bool:
         return self.query_one(DiffPane).diff_view.row_count() > 0
+
+    @property
+    def _refused(self) -> bool:
+        host = self.query_one(NetworkPane).host
+        return host is not None and host.wants_a_rule
 
     @property
     def _has_result(self) -> bool:
@@ -242,6 +284,14 @@ class PanesScreen(EngineScreen):
         """Go to the diff."""
         self.focus_pane("diff")
 
+    def action_pane_6(self) -> None:
+        """Go to the requests."""
+        self.focus_pane("network")
+
+    def action_pane_7(self) -> None:
+        """Go to the times."""
+        self.focus_pane("time")
+
     def action_next_pane(self) -> None:
         """Go to the next pane."""
         self.focus_pane(PANES[(PANES.index(self.current) + 1) % len(PANES)])
@@ -260,8 +310,29 @@ class PanesScreen(EngineScreen):
 
     def _zoom(self, zoomed: bool) -> None:
         self.set_class(zoomed, "zoomed")
+        self.lay_out()
         self.call_after_refresh(self.focus_pane, self.current)
-        self.call_after_refresh(self.log_pane.tick)
+        self.call_after_refresh(self.tick_panes)
+
+    def action_divider_left(self) -> None:
+        """Move the line beside this pane to the left."""
+        self.move_divider(self._near(self.current), -1)
+
+    def action_divider_right(self) -> None:
+        """Move the line beside this pane to the right."""
+        self.move_divider(self._near(self.current), 1)
+
+    def action_divider_up(self) -> None:
+        """Move the line between upper and lower panes up."""
+        self.move_divider("lower", -1)
+
+    def action_divider_down(self) -> None:
+        """Move the line between upper and lower panes down."""
+        self.move_divider("lower", 1)
+
+    def action_usual_sizes(self) -> None:
+        """Give all panes their usual sizes."""
+        self.forget_sizes()
 
     def action_back(self) -> None:
         """Out of what is innermost: filter, zoom, pane."""

@@ -280,13 +280,15 @@ class RowList(LineView):
         return self._rows[first:last]
 
     def show(self, rows: list[Row]) -> None:
-        """Show these rows; nothing is painted when they are the same."""
-        if rows != self._rows:
-            same = next((n for n, (a, b) in enumerate(zip(rows, self._rows, strict=False)) if a != b), 0)
-            shorter = min(len(rows), len(self._rows))
-            first = same if rows[:shorter] != self._rows[:shorter] else shorter
-            self._rows = rows
-            self.rows_changed(first)
+        """Show these rows; only those that are different are painted."""
+        before, self._rows = self._rows, rows
+        if len(rows) != len(before):
+            same = next((n for n, (a, b) in enumerate(zip(rows, before, strict=False)) if a != b), None)
+            self.rows_changed(same if same is not None else min(len(rows), len(before)))
+            return
+        for number, (line, was) in enumerate(zip(rows, before, strict=True)):
+            if line != was:
+                self.refresh(Region(0, number - self.scroll_offset.y, self.size.width, 1))
 
 
 class Summary(RowList):

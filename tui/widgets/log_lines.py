@@ -79,7 +79,8 @@ class LogLines(WrapView, SelectView):
         self.shown.measure(first)
         self.rows_changed(min(first_row, self.row_count()))
         self._stand(before)
-        if not self.following:
+        if not self.following and not (feed.needle and feed.needle.only):
+            # What a search finds further on is not new.
             self.unseen += max(0, self.row_count() - self.cursor - below)
         self.post_message(self.Status())
         return True

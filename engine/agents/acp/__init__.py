@@ -1,13 +1,14 @@
 """The `acp` agent: any program in the container that speaks the Agent Client Protocol on its input and output.
 
-The program has to be in the image, or setup installs it. Tools are its own; we offer neither files nor terminals, which
-it has where it is. Where its model is reached through the gateway, the key is put in there.
+The program has to be in the image, or setup installs it, or it is one that `fumehood agent install` has brought, which
+the container is shown then. Tools are its own; we offer neither files nor terminals, which it has where it is. Where
+its model is reached through the gateway, the key is put in there.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,9 +19,13 @@ from engine.errors import UsageError
 
 if TYPE_CHECKING:
     from engine.agents.route import Route
+    from engine.containers.container import Mount
     from engine.secrets.secret import Secret
 
 _BEARER = "Authorization"
+
+INSIDE = "/run/fumehood/acp"
+"""Where containers see the folder of the program, if it is an installed one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +33,8 @@ class Settings:
     """What `[agent.options]` may say about an ACP agent, all of it text.
 
     Attributes:
-        base_url: where its model is, over HTTPS; empty when it needs none, or the environment's policy lets it out.
+        base_url: where its model is, over HTTPS, or over HTTP on this machine; empty when it needs none, or the
+            environment's policy lets it out.
         key_env: the variable of the user's environment that holds the key; in the container it holds a placeholder.
         key_header: the header field for the key; in `Authorization` it is a bearer token.
     """
@@ -55,6 +61,15 @@ class AcpAgent(Agent):
             found.append(f"{error.message} ({error.hint})" if error.hint else error.message)
         return found
 
+    def mounts(self, settings: Mapping[str, Any]) -> Sequence[Mount]:
+        """The folder of the program, read-only, if it is an installed one that needs nothing else."""
+        from engine.agents import packages
+        from engine.containers.container import Mount
+
+        name = next(iter(settings.get("command", ())), "")
+        found = packages.installed(name) if name in packages.PACKAGES else None
+        return (Mount(found.program.parent, INSIDE),) if found and not found.program.suffix else ()
+
     def secrets(self, settings: Mapping[str, Any]) -> Mapping[str, Secret]:
         """The key of the model, if it is given one."""
         from engine.secrets.secret import Secret
@@ -77,7 +92,7 @@ class AcpAgent(Agent):
             read.base_url,
             ("/*",),
             header=read.key_header,
-            value=Secret(value.encode()),
+            value=Secret(value.encode()) if key else None,
             drops=tuple(sorted(others)),
             variable=read.key_env,
         )
@@ -92,8 +107,8 @@ class AcpAgent(Agent):
 
 def _read(settings: Mapping[str, Any]) -> Settings:
     read = read_options(Settings, "acp", settings)
-    if bool(read.base_url) != bool(read.key_env):
-        raise UsageError("the options base_url and key_env belong together", "write both, or neither")
+    if read.key_env and not read.base_url:
+        raise UsageError("option key_env has no use without base_url", "write both, or neither")
     return read
 
 

@@ -8,9 +8,11 @@ from contextlib import suppress
 from typing import Any
 
 from engine import __version__
+from engine.agents.acp import INSIDE
 from engine.agents.acp.connection import Connection, Message
 from engine.agents.acp.story import Story
 from engine.agents.base import Alive, Begun, Ended, Job, Yielded
+from engine.agents.earlier import NEVER_BEGUN, anew
 from engine.agents.instructions import project_instructions
 from engine.agents.parts import items, table, text
 from engine.errors import EngineError
@@ -29,16 +31,16 @@ _HELLO = {
 async def work(job: Job) -> AsyncIterator[Yielded]:
     """Do the job; the last thing that is yielded is an `Ended`."""
     found = await project_instructions(job.terminal, job.workdir)
-    # A login shell, as commands of agents have: setup may have put the program on its path.
-    argv = ["bash", "-lc", 'exec "$@"', "acp", *job.settings.get("command", ())]
+    # A login shell, as commands of agents have: setup may have put the program on its path, before the installed one.
+    argv = ["bash", "-lc", f'PATH=$PATH:{INSIDE} exec "$@"', "acp", *job.settings.get("command", ())]
     async with Connection(job.terminal, argv, job.workdir) as connection:
         turn = _Turn(job, connection)
         try:
             async for event in turn.events(found.text):
                 yield event
                 if isinstance(event, Begun):
-                    for notice in found.notices:
-                        yield ev.Notice(level="warning", text=notice)
+                    for told in found.events():
+                        yield told
             ended = turn.ended
         except EngineError as error:
             words = f": {connection.last_words}" if connection.last_words else ""
@@ -60,13 +62,14 @@ class _Turn:
     async def events(self, instructions: str) -> AsyncIterator[Yielded]:
         """Everything but the end."""
         hello = await self._connection.ask("initialize", _HELLO)
-        self.session, notice = await self._open(hello)
+        self.session, why = await self._open(hello)
         told = table(hello.get("agentInfo"))
         yield Begun(version=text(told.get("version")), session=self.session)
-        if notice:
-            yield notice
         prompt = self._job.prompt
-        if instructions and not self._job.session:
+        if why:
+            prompt, notice = anew(self._job, why)
+            yield notice
+        if instructions and (why or not self._job.session):
             prompt += f"\n\nThe project's instructions for agents:\n\n{instructions}"
         blocks = [{"type": "text", "text": prompt}]
         answer = self._connection.ask("session/prompt", {"sessionId": self.session, "prompt": blocks})
@@ -82,25 +85,24 @@ class _Turn:
             yield event
         self.ended = self._outcome(text(answer.result().get("stopReason")))
 
-    async def _open(self, hello: Message) -> tuple[str, ev.Notice | None]:
-        """The session of an earlier turn, if the agent can take one up, or a new one."""
+    async def _open(self, hello: Message) -> tuple[str, str]:
+        """The session of an earlier turn if the agent can take one up, else a new one and why."""
         where: dict[str, Any] = {"cwd": self._job.workdir, "mcpServers": []}
-        lost = None
+        why = NEVER_BEGUN if self._job.before else ""
         if self._job.session:
             try:
                 if table(hello.get("agentCapabilities")).get("loadSession") is not True:
                     raise EngineError("this agent cannot take up a session")
                 await self._connection.ask("session/load", {"sessionId": self._job.session, **where})
             except EngineError as error:
-                told = f"the earlier turns are lost to the agent, it begins anew: {error.message}"
-                lost = ev.Notice(level="warning", text=told)
+                why = error.message
             else:
                 # It has told the earlier turns again; they are in the journal already.
                 while not self._connection.inbox.empty():
                     self._connection.inbox.get_nowait()
-                return self._job.session, None
+                return self._job.session, ""
         made = await self._connection.ask("session/new", where)
-        return text(made.get("sessionId")), lost
+        return text(made.get("sessionId")), why
 
     async def _until(self, answer: asyncio.Future[Message]) -> AsyncIterator[Message]:
         """What comes before the answer. It is taken as told when all that was sent before it is."""

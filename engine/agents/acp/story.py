@@ -20,6 +20,7 @@ class _Call:
 
     def __init__(self, kind: str, title: str) -> None:
         self.kind, self.title = kind, title
+        self.started = False
         self.printed = ""
         self.paths: list[str] = []
 
@@ -74,12 +75,7 @@ class Story:
         if key in self._calls:
             return
         self._calls[key] = _Call(kind, title)
-        if kind == "execute":
-            command = table(update.get("rawInput")).get("command")
-            # Some give a line, some the words of it.
-            line = " ".join(map(text, command)) if isinstance(command, list) else text(command)
-            yield Started(key, line or title, self._workdir)
-        elif kind not in _CHANGES:
+        if kind != "execute" and kind not in _CHANGES:
             yield ev.ToolStarted(id=key, name=kind or "tool", summary=title[:_SHOWN])
 
     def _moved(self, update: dict[str, Any]) -> Iterator[Yielded]:
@@ -88,6 +84,14 @@ class Story:
         if call is None:
             return
         contents = items(update.get("content"))
+        status = text(update.get("status"))
+        over = status in _OVER
+        if call.kind == "execute" and not call.started:
+            # Some tell the command only when it runs, or never.
+            line = _command(update) or (call.title or "a command" if over or contents else "")
+            if line:
+                call.started = True
+                yield Started(key, line, self._workdir)
         paths = [text(part.get("path")) for part in (*contents, *items(update.get("locations")))]
         call.paths = [path for path in paths if path] or call.paths
         printed = "".join(text(table(part.get("content")).get("text")) for part in contents)
@@ -96,14 +100,15 @@ class Story:
             call.printed = printed
             if new:
                 yield Output(key, "out", new.encode())
-        status = update.get("status")
-        if status in _OVER:
+        if over:
             del self._calls[key]
             yield from self._over(key, call, table(update.get("rawOutput")), failed=status == "failed")
 
     def _over(self, key: str, call: _Call, raw: dict[str, Any], *, failed: bool) -> Iterator[Yielded]:
         if call.kind == "execute":
-            codes = [raw.get(name) for name in ("exitCode", "exit_code")]
+            # The protocol has no place for it; this is where agents put it.
+            places = (raw, table(raw.get("metadata")))
+            codes = [place.get(name) for place in places for name in ("exitCode", "exit_code", "exit")]
             code = next((code for code in codes if isinstance(code, int) and not isinstance(code, bool)), None)
             code = code if code is not None and -1 <= code <= 255 else None
             went_wrong = failed or bool(code)
@@ -114,3 +119,9 @@ class Story:
                 yield ev.FileChanged(path=shown, kind=_CHANGES[call.kind])
         else:
             yield ev.ToolFinished(id=key, ok=not failed)
+
+
+def _command(update: dict[str, Any]) -> str:
+    """The command line of a call, which some give as a line, some as the words of it; empty when it is not told."""
+    command = table(update.get("rawInput")).get("command")
+    return " ".join(map(text, command)) if isinstance(command, list) else text(command)

@@ -24,6 +24,7 @@ INSIDE = "/run/fumehood/claude"
 """Where containers see its program's folder."""
 
 _KEY = "key of the model"
+_KEY_ENV = "ANTHROPIC_API_KEY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +33,14 @@ class Settings:
 
     Attributes:
         model: the model's name or alias; empty for the one it prefers itself.
-        base_url: another endpoint that speaks the Messages API, over HTTPS.
-        key_env: the variable of the user's environment that holds the key.
+        base_url: another endpoint that speaks the Messages API: over HTTPS, or over HTTP on this machine.
+        key_env: the variable of the user's environment that holds the key; when empty ANTHROPIC_API_KEY, and none for
+            a model on this machine.
     """
 
     model: str = ""
     base_url: str = "https://api.anthropic.com"
-    key_env: str = "ANTHROPIC_API_KEY"
+    key_env: str = ""
 
 
 class ClaudeAgent(Agent):
@@ -68,31 +70,32 @@ class ClaudeAgent(Agent):
 
     def secrets(self, settings: Mapping[str, Any]) -> Mapping[str, Secret]:
         """The key of the model."""
-        return {_KEY: self.route(settings).value}
+        key = self.route(settings).value
+        return {_KEY: key} if key else {}
 
     def route(self, settings: Mapping[str, Any]) -> Route:
         """To the Messages API, and there to nothing but messages."""
-        from engine.agents.route import route
+        from engine.agents.route import is_local, route
         from engine.secrets.secret import Secret
 
         read = read_options(Settings, "claude", settings)
-        key = os.environ.get(read.key_env, "").strip()
-        if not key:
-            raise UsageError(
-                f"{read.key_env} is not set: it has to hold the key of the model", f"export {read.key_env}=…"
-            )
+        name = read.key_env or ("" if is_local(read.base_url) else _KEY_ENV)
+        key = os.environ.get(name, "").strip() if name else ""
+        if name and not key:
+            raise UsageError(f"{name} is not set: it has to hold the key of the model", f"export {name}=…")
         return route(
             read.base_url,
             ("/v1/messages", "/v1/messages/*"),
             header="X-Api-Key",
-            value=Secret(key.encode()),
+            value=Secret(key.encode()) if key else None,
             drops=("Authorization", "Cookie"),
-            variable="ANTHROPIC_API_KEY",
+            variable=_KEY_ENV,
         )
 
     async def start(self, job: Job) -> AsyncIterator[Yielded]:
         """Work on the job; see `engine.agents.claude.run`."""
         from engine.agents.claude.run import work
 
-        async for event in work(job, read_options(Settings, "claude", job.settings)):
+        read = read_options(Settings, "claude", job.settings)
+        async for event in work(job, read, self.route(job.settings).url):
             yield event

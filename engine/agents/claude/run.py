@@ -9,9 +9,9 @@ from typing import cast
 from engine.agents.base import Alive, Begun, Chunk, Exit, Job, Yielded
 from engine.agents.claude import INSIDE, Settings
 from engine.agents.claude.story import Story
+from engine.agents.earlier import NEVER_BEGUN, anew
 from engine.agents.instructions import project_instructions
 from engine.agents.lines import Lines, json_object
-from engine.tasks import events as ev
 
 _LAST_WORDS = 2000
 # The container is the sandbox, updates and telemetry would only run into the gateway.
@@ -26,21 +26,28 @@ _START = 'echo $$; exec "$@"'
 _INTERRUPT = (
     'kill -INT "$1" 2>/dev/null; for ((i = 0; i < 40; i++)); do kill -0 "$1" 2>/dev/null || exit; sleep 0.1; done'
 )
+# It keeps its sessions in its home, in the container.
+_KNOWN = 'ls "${CLAUDE_CONFIG_DIR:-$HOME/.claude}"/projects/*/"$1".jsonl'
 
 
-async def work(job: Job, settings: Settings) -> AsyncIterator[Yielded]:
-    """Do the job; the last thing that is yielded is an `Ended`."""
+async def work(job: Job, settings: Settings, url: str) -> AsyncIterator[Yielded]:
+    """Do the job with the model at `url`; the last thing that is yielded is an `Ended`."""
     found = await project_instructions(job.terminal, job.workdir)
     argv = [f"{INSIDE}/claude", "-p", "--output-format", "stream-json", "--verbose", "--dangerously-skip-permissions"]
     argv += ["--model", settings.model] if settings.model else []
     argv += ["--append-system-prompt", f"The project's instructions:\n\n{found.text}"] if found.text else []
-    argv += ["--resume", job.session] if job.session else []
-    environ = {**_VARIABLES, "ANTHROPIC_BASE_URL": settings.base_url.rstrip("/")}
+    early: list[Yielded] = [*found.events()]
+    prompt = job.prompt
+    if job.session and await _has(job, job.session):
+        argv += ["--resume", job.session]
+    elif job.session or job.before:
+        prompt, notice = anew(job, "the container that it was in is gone" if job.session else NEVER_BEGUN)
+        early.append(notice)
+    environ = {**_VARIABLES, "ANTHROPIC_BASE_URL": url}
     shell = ["bash", "-lc", _START, "claude", *argv]
     story, lines, said, pid = Story(job.workdir), Lines(), b"", ""
     begun, code = False, None
-    early: list[Yielded] = [ev.Notice(level="warning", text=text) for text in found.notices]
-    running = job.terminal.run(shell, cwd=job.workdir, env=environ, stdin=job.prompt.encode("utf-8", "replace"))
+    running = job.terminal.run(shell, cwd=job.workdir, env=environ, stdin=prompt.encode("utf-8", "replace"))
     ended = False
     try:
         async with aclosing(cast("AsyncGenerator[Chunk | Exit, None]", running)) as output:
@@ -74,3 +81,11 @@ async def work(job: Job, settings: Settings) -> AsyncIterator[Yielded]:
         yield event
     for event in story.end(code, said.decode("utf-8", "replace").strip()):
         yield event
+
+
+async def _has(job: Job, session: str) -> bool:
+    """Whether claude can take up a session."""
+    async for item in job.terminal.run(["bash", "-lc", _KNOWN, "fumehood", session]):
+        if isinstance(item, Exit):
+            return item.code == 0
+    return False

@@ -17,6 +17,8 @@ from engine.agents.codex.program import Program, tested
 from engine.agents.codex.relay import Relay
 from engine.agents.codex.settings import Login, Settings
 from engine.agents.codex.story import Story
+from engine.agents.earlier import NEVER_BEGUN, anew
+from engine.agents.instructions import Instructions, project_instructions
 from engine.errors import EngineError
 from engine.tasks import events as ev
 
@@ -62,12 +64,22 @@ class _Turn:
 
     async def events(self) -> AsyncIterator[Yielded]:
         """Everything but the end."""
+        # Codex reads them itself; this is for the user, and done while codex starts.
+        reading = asyncio.ensure_future(project_instructions(self._job.terminal, self._job.workdir))
+        try:
+            async for event in self._events(reading):
+                yield event
+        finally:
+            reading.cancel()
+            await asyncio.wait({reading})
+
+    async def _events(self, reading: asyncio.Future[Instructions]) -> AsyncIterator[Yielded]:
         hello = await self._server.call(
             "initialize", {"clientInfo": _CLIENT, "capabilities": {"experimentalApi": True}}
         )
         self._server.send({"method": "initialized"})
         version = _version(text(hello, "result", "userAgent"))
-        opened, notice = await self._open()
+        opened, prompt, notice = await self._open()
         self._thread = text(opened, "result", "thread", "id")
         yield Begun(version, text(opened, "result", "model"), self._thread)
         if not tested(version):
@@ -78,7 +90,9 @@ class _Turn:
         if not self._relay.ready:
             yield self._unreachable()
             return
-        asked = [{"type": "text", "text": self._job.prompt}]
+        for found in (await reading).events():
+            yield found
+        asked = [{"type": "text", "text": prompt}]
         started = await self._server.call("turn/start", {"threadId": self._thread, "input": asked})
         self._story.turn = text(started, "result", "turn", "id")
         try:
@@ -88,17 +102,19 @@ class _Turn:
             if self._story.ended is None:
                 await self._interrupt()
 
-    async def _open(self) -> tuple[Message, ev.Notice | None]:
-        """The thread of an earlier turn, or a new one."""
-        where = {"cwd": self._job.workdir, **_FREE}
-        if not self._job.session:
-            return await self._server.call("thread/start", where), None
-        try:
-            earlier = {"threadId": self._job.session, "excludeTurns": True}
-            return await self._server.call("thread/resume", {**earlier, **where}), None
-        except EngineError as error:
-            told = f"the earlier turns are lost to codex, it begins anew: {error.message}"
-            return await self._server.call("thread/start", where), ev.Notice(level="warning", text=told)
+    async def _open(self) -> tuple[Message, str, ev.Notice | None]:
+        """The thread of an earlier turn, or a new one; what to ask in it, and what to tell of that."""
+        job = self._job
+        where = {"cwd": job.workdir, **_FREE}
+        why = NEVER_BEGUN if job.before else ""
+        if job.session:
+            try:
+                earlier = {"threadId": job.session, "excludeTurns": True}
+                return await self._server.call("thread/resume", {**earlier, **where}), job.prompt, None
+            except EngineError as error:
+                why = error.message
+        opened = await self._server.call("thread/start", where)
+        return (opened, *anew(job, why)) if why else (opened, job.prompt, None)
 
     async def _until_the_end(self) -> AsyncIterator[Yielded]:
         while self._story.ended is None:

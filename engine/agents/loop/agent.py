@@ -23,9 +23,10 @@ from engine.agents.base import (
     Yielded,
     login_shell,
 )
+from engine.agents.earlier import NEVER_BEGUN, anew
 from engine.agents.instructions import project_instructions
 from engine.agents.loop import conversation as talk
-from engine.agents.loop.client import Model, Spent
+from engine.agents.loop.client import Model, Spent, needs_trust, trust
 from engine.agents.loop.settings import Settings, read
 from engine.agents.loop.wire import BASH, ModelError
 from engine.agents.parts import text
@@ -76,6 +77,14 @@ class LoopAgent(Agent):
             raise UsageError("; ".join(problems))
         return {"key of the model": Secret(found.key.encode())} if found.key else {}
 
+    def warm(self, settings: Mapping[str, Any]) -> None:
+        """Load the HTTP client, and who is trusted to be a server: 0.2 s."""
+        import httpx  # noqa: F401
+
+        found, _ = read(_options(settings))
+        if found and needs_trust(found.base_url):
+            trust()
+
     async def start(self, job: Job) -> AsyncIterator[Yielded]:
         """Work on the prompt, in the earlier conversation if the job names one."""
         settings, problems = read(_options(job.settings))
@@ -84,13 +93,15 @@ class LoopAgent(Agent):
             return
         session = talk.Session(job.home, job.session)
         yield Begun(model=settings.model, session=session.name)
-        if session.lost:
-            yield ev.Notice(level="warning", text="the earlier conversation is gone: the agent does not remember it")
-        session.turns.append(talk.User(text(job.prompt)))
+        prompt = job.prompt
+        if session.lost or (job.before and not job.session):
+            prompt, lost = anew(job, "its conversation is gone" if session.lost else NEVER_BEGUN)
+            yield lost
+        session.turns.append(talk.User(text(prompt)))
         session.save()
         found = await project_instructions(job.terminal, job.workdir)
-        for notice in found.notices:
-            yield ev.Notice(level="warning", text=notice)
+        for event in found.events():
+            yield event
         system = SYSTEM.format(workdir=job.workdir, seconds=settings.command_timeout)
         system += f"\nThe project's instructions:\n\n{found.text}\n" if found.text else ""
         async with Model(settings, int(job.settings.get("max_requests", 500))) as model:

@@ -7,6 +7,7 @@ import json
 import random
 import ssl
 from collections.abc import AsyncIterator
+from functools import cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -32,6 +33,17 @@ _PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 _SHOWN = 500
 
 
+@cache
+def trust() -> ssl.SSLContext:
+    """The authorities of this machine, which may have some of its own, rather than those httpx brings."""
+    return ssl.create_default_context()
+
+
+def needs_trust(base_url: str) -> bool:
+    """Whether TLS may be spoken on the way; not with a plain server on this machine."""
+    return base_url.startswith("https:") or not _is_here(base_url)
+
+
 class Spent(Exception):
     """The turn's requests are used up."""
 
@@ -48,9 +60,8 @@ class Model:
 
         self._settings = settings
         self._left = requests
-        # The authorities of this machine, which may have some of its own, rather than those httpx brings.
         self._client = httpx.AsyncClient(
-            verify=ssl.create_default_context(),
+            verify=trust() if needs_trust(settings.base_url) else False,
             timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS),
             trust_env=not _is_here(settings.base_url),
             headers={

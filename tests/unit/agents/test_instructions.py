@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 
 from engine.agents import instructions
 from engine.agents.instructions import LIMIT, Instructions, from_fields, project_instructions
+from engine.tasks import events as ev
 from tests.unit.agents.terminals import HereTerminal
+from tui.present.instructions import instructions_line
+from tui.present.plain import PlainLog
 
 
 def repository(folder: Path, below: str, files: dict[str, str]) -> str:
@@ -52,6 +55,42 @@ async def test_files_further_down_are_named(tmp_path: Path) -> None:
     found = await read(tmp_path, AGENTS_md="top", a__AGENTS_md="a", a__b__AGENTS_md="b")
     assert found.files == ("AGENTS.md",)
     assert "- a/AGENTS.md\n- a/b/AGENTS.md" in found.text
+
+
+def test_commands_for_tests_and_linters_are_found_in_code() -> None:
+    text = """# Work
+Run `make test` before you finish, `ruff check .` too, and read `tests/README.md`; `see the test` is no command.
+Never `rm -rf test`. The folder `src/` is checked by `./scripts/check --all`.
+
+```sh
+$ npm run lint   # style
+pytest -q tests
+echo pytest
+```
+"""
+    assert list(instructions.commands_in(text)) == [
+        ("test", "make test"),
+        ("lint", "ruff check ."),
+        ("lint", "./scripts/check --all"),
+        ("lint", "npm run lint"),
+        ("test", "pytest -q tests"),
+    ]
+
+
+def test_the_journal_tells_the_files_the_commands_and_what_setup_made() -> None:
+    found = from_fields(
+        ["file", "AGENTS.md", "0", "`make test`", "file", "a/AGENTS.md", "1", "`make test` `make lint`"]
+    )
+    told, notice = found.events()
+    assert isinstance(told, ev.Instructions)
+    assert told.files == [("AGENTS.md", False), ("a/AGENTS.md", True)]
+    assert told.commands == [("test", "make test"), ("lint", "make lint")]
+    assert isinstance(notice, ev.Notice)
+    assert "made or changed by setup" in notice.text
+    assert list(Instructions().events()) == []
+    line = "AGENTS.md, a/AGENTS.md (made by setup) · test: make test · lint: make lint"
+    assert instructions_line(told) == line
+    assert list(PlainLog(colour=False).lines(told)) == [f"· {line}"]
 
 
 async def test_a_project_without_any_has_none(tmp_path: Path) -> None:

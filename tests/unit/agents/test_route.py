@@ -9,7 +9,7 @@ import pytest
 from engine.agents import agent
 from engine.agents.route import route
 from engine.errors import UsageError
-from engine.network.policy import Policy
+from engine.network.policy import ModelRules, Policy
 from engine.network.rules import parse_rules
 from engine.secrets.secret import Secret
 
@@ -22,6 +22,10 @@ def made(base_url: str) -> Any:
     "base_url",
     [
         "http://x.org",
+        "http://10.0.0.1:8000",
+        "http://127.0.0.1.nip.io",
+        "http://0.0.0.0:8000",
+        "http://169.254.169.254",
         "https://",
         "x.org",
         "https://u@x.org",
@@ -49,9 +53,35 @@ def test_addresses_that_no_container_is_let_through_to(base_url: str) -> None:
     ],
 )
 def test_nothing_but_the_model_is_allowed(host: str, port: int, method: str, path: str, allowed: bool) -> None:
-    policy = Policy("limited", parse_rules(made("https://x.org/base/").entries, inspect=True), inspect=True)
-    assert policy.decide(host, port, method, path).allowed is allowed
-    assert policy.inspects("x.org", 443)
+    rules = ModelRules(parse_rules(made("https://x.org/base/").entries, inspect=True))
+    assert Policy("limited", model=rules).decide(host, port, method, path).allowed is allowed
+    assert Policy("limited", inspect=True, model=rules).inspects("x.org", 443)
+
+
+@pytest.mark.parametrize(
+    ("base_url", "address", "authority"),
+    [
+        ("http://127.0.0.1:11434/v1", "127.0.0.1", "model.fumehood.internal:11434"),
+        ("http://localhost/v1/", "127.0.0.1", "model.fumehood.internal:80"),
+        ("http://[::1]:8000/v1", "::1", "model.fumehood.internal:8000"),
+        ("http://127.9.8.7:1/v1", "127.9.8.7", "model.fumehood.internal:1"),
+    ],
+)
+def test_a_model_on_this_machine_has_a_name_in_the_container(base_url: str, address: str, authority: str) -> None:
+    found = route(base_url, ("/m",), header="", value=None, drops=(), variable="")
+    assert (found.address, found.authority, found.url) == (address, authority, f"http://{authority}/v1")
+    assert found.entries == (f"POST ={authority}/v1/m",)
+
+
+def test_a_model_on_this_machine_never_gets_the_key_of_the_provider(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-real")
+    monkeypatch.setenv("OWN", "sk-own")
+    local = {"base_url": "http://127.0.0.1:8000"}
+    for settings, key in ((local, None), ({**local, "key_env": "OWN"}, b"sk-own"), ({}, b"sk-real")):
+        found = agent("claude").route(settings)
+        assert found is not None
+        assert (found.value.reveal() if found.value else None) == key
+    assert agent("claude").secrets(local) == {}
 
 
 @pytest.mark.parametrize(
@@ -60,7 +90,8 @@ def test_nothing_but_the_model_is_allowed(host: str, port: int, method: str, pat
         ("claude", {"modle": "x"}, "option 'modle' is unknown"),
         ("claude", {"model": 5}, "option model must be a text"),
         ("claude", {"key_env": "NOT_SET"}, "NOT_SET is not set"),
-        ("acp", {"command": ("a",), "key_env": "NOT_SET"}, "belong together"),
+        ("acp", {"command": ("a",), "key_env": "NOT_SET"}, "no use without base_url"),
+        ("acp", {"command": ("a",), "base_url": "https://x.org"}, "needs a key"),
         ("acp", {"command": ("a",), "base_url": "https://x.org", "key_env": "NOT_SET"}, "NOT_SET is not set"),
         ("acp", {}, "agent acp needs a program"),
     ],

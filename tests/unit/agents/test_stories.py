@@ -165,6 +165,26 @@ def test_a_command_of_acp_prints_what_is_new_only() -> None:
     assert update("tool_call_update", status="completed") == []
 
 
+def test_an_acp_command_that_is_told_late_or_never_begins_all_the_same() -> None:
+    story = AcpStory("/w")
+
+    def update(told: str, **fields: Any) -> list[Yielded]:
+        return list(story.tell({"sessionUpdate": told, "toolCallId": "t", **fields}))
+
+    assert update("tool_call", kind="execute", title="bash") == []
+    assert update("tool_call_update", status="in_progress") == []
+    late = update("tool_call_update", status="in_progress", rawInput={"command": "ls"})
+    assert late == [Started("t", "ls", "/w")]
+    over = update("tool_call_update", status="completed", rawOutput={"metadata": {"exit": 3}})
+    assert over == [Finished("t", 3, "failed")]
+    assert update("tool_call", kind="execute", title="bash") == []
+    assert update("tool_call_update", status="failed") == [Started("t", "bash", "/w"), Finished("t", None, "failed")]
+    assert update("tool_call", kind="execute", status="completed") == [
+        Started("t", "a command", "/w"),
+        Finished("t", None, "completed"),
+    ]
+
+
 @given(st.lists(st.binary(max_size=20)), st.integers(1, 7))
 def test_lines_are_read_however_they_are_cut(parts: list[bytes], size: int) -> None:
     stream = b"\n".join(parts) + b"\n"

@@ -155,9 +155,9 @@ def test_methods_bind_what_is_seen() -> None:
 
 
 def test_which_policies_look_into_tunnels() -> None:
-    assert make_policy("limited").checks_tunnels
-    assert make_policy("full", methods=["GET"]).checks_tunnels
-    assert not make_policy("full").checks_tunnels
+    assert make_policy("limited").checks_tunnel("x.org", 443)
+    assert make_policy("full", methods=["GET"]).checks_tunnel("x.org", 443)
+    assert not make_policy("full").checks_tunnel("x.org", 443)
 
 
 _HOSTS = st.sampled_from(["x.org", "a.x.org", "a.b.x.org", "y.org", "ax.org", "203.0.113.9"])

@@ -16,6 +16,8 @@ def test_beginnings_of_words_come_first() -> None:
     assert names("log", "dialog", "feature/log-in", "login", "lot of gold") == [
         "login", "feature/log-in", "dialog",
     ]  # fmt: skip
+    assert names("fxtst", "fix the test", "taxi far from the stand") == ["fix the test"]
+    assert names("gone", "a long green line") == []
     assert names("lgn", "dialog", "login", "lot of gone") == ["login", "lot of gone"]
 
 

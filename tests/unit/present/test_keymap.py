@@ -55,7 +55,7 @@ def test_panes_may_use_the_same_key() -> None:
         ({"apply": ["f5", 3]}, "is neither a key"),
         ({"apply": "pageupp"}, "did you mean pageup?"),
         ({"apply": "x"}, "x is the key of cancel_task (Everywhere)"),
-        ({"apply": "c"}, "c is the key of comment (5 Diff)"),
+        ({"apply": "m"}, "m is the key of mark_viewed (5 Diff)"),
         ({"fold": "j"}, "j is the key of list_down"),
     ],
 )

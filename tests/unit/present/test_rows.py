@@ -132,14 +132,6 @@ def test_task_rows() -> None:
     assert "1 running" in text_of(task.head_row("web", "main", [state, done]))
 
 
-def test_phases_keep_the_running_one_in_sight() -> None:
-    events = [ev.PhaseFinished(phase=p, status="done", seconds=1.0) for p in ("clone", "setup", "snapshot", "checkout")]
-    state = fold("a", [*events, ev.PhaseStarted(phase="agent", ts=100.0)])
-    wide, narrow = (text_of(task.phases_row(state, 1, 141.0, width)) for width in (100, 40))
-    assert wide == " clone 1.0s ▸ setup 1.0s ▸ snapshot 1.0s ▸ checkout 1.0s ▸ agent 0:41 ●"
-    assert narrow == " … ▸ checkout 1.0s ▸ agent 0:41 ●"
-
-
 def test_cache_rows() -> None:
     class Found:
         result, reason, changed, size_bytes = "hit", "nothing changed · age 4h", (), 1_200_000_000
@@ -194,9 +186,9 @@ def test_a_lost_network_is_told_where_a_task_is_shown() -> None:
     (told,) = (block for block in story.blocks if isinstance(block, Text))
     assert (told.kind, told.text) == ("error", "network lost: the relay\x1b[2J ended")
     assert list(plain.lines(lost)) == ["✗ network lost: the relay␛[2J ended"]
-    assert ("network lost", "bad") in task.facts(state, 1)
+    assert ("network lost", "bad") in task.facts(state, 1, 0.0)
     state.apply(ev.NetworkRestored(phase="agent"))
-    assert ("network lost", "bad") not in task.facts(state, 1)
+    assert ("network lost", "bad") not in task.facts(state, 1, 0.0)
     state.apply(lost)
     state.apply(proven)
     assert not state.network_lost
