@@ -17,19 +17,20 @@ from tests.bench.terminal_lab.screen import Screen
 
 COLUMNS, ROWS = 20, 6
 NUMBERS = st.integers(0, 25)
-# Sequences that pyte understands as terminals do.
-SEQUENCES = st.one_of(
-    st.text("abc xyz", min_size=1, max_size=30).map(str.encode),
-    st.sampled_from([b"\r", b"\n", b"\r\n", b"\b", b"\t", b"\x1bD", b"\x1bM", b"\x1b7", b"\x1b8", b"\x1b[0;1m",
-                     b"\x1b[38;2;1;2;3mred", b"\x1b[?25l", b"\x1b]0;title\x07", b"\x1b(B", "│ …".encode()]),
-    st.builds(lambda n, final: b"\x1b[%d%s" % (n, final), NUMBERS, st.sampled_from([bytes([c]) for c in b"ABCDGdPX@"])),
-    st.builds(lambda n, final: b"\x1b[%d%s" % (n, final), st.integers(0, 2), st.sampled_from([b"J", b"K"])),
-    st.builds(lambda row, column: b"\x1b[%d;%dH" % (row, column), NUMBERS, NUMBERS),
-    st.builds(
-        lambda top, more, inside: b"\x1b[%d;%dr\x1b[%dH%s\x1b[r\x1b[H" % (top, top + more, top, b"".join(inside)),
-        st.integers(1, 4), st.integers(1, 2), st.lists(st.sampled_from([b"\n", b"\x1bD", b"\x1bM", b"in"])),
-    ),
-)  # fmt: skip
+# What is not text begins in a column within the row: once a row is full, pyte stands where no terminal does.
+TEXTS = st.text("abc xyz│", min_size=1, max_size=30).map(str.encode)
+FIXED = st.sampled_from([b"\r", b"\n", b"\r\n", b"\b", b"\t", b"\x1bD", b"\x1bM", b"\x1b7", b"\x1b8", b"\x1b[0;1m",
+                         b"\x1b[38;2;1;2;3mred", b"\x1b[?25l", b"\x1b]0;title\x07", b"\x1b(B"])  # fmt: skip
+MOVES = st.builds(lambda n, final: b"\x1b[%d%c" % (n, final), NUMBERS, st.sampled_from(b"ABCDGdXP@"))
+ERASING = st.builds(lambda n, final: b"\x1b[%d%c" % (n, final), st.integers(0, 2), st.sampled_from(b"JK"))
+PLACES = st.builds(lambda row, column: b"\x1b[%d;%dH" % (row, column), NUMBERS, NUMBERS)
+REGIONS = st.builds(
+    lambda top, more, inside: b"\x1b[%d;%dr\x1b[%dH%s\x1b[r\x1b[H" % (top, top + more, top, b"".join(inside)),
+    st.integers(1, 4),
+    st.integers(1, 2),
+    st.lists(st.sampled_from([b"\n", b"\x1bD", b"\x1bM", b"in"]), max_size=9),
+)
+SEQUENCES = TEXTS | (FIXED | MOVES | ERASING | PLACES | REGIONS).map(lambda sequence: b"\x1b[5G" + sequence)
 
 
 @given(st.lists(SEQUENCES, max_size=40))
@@ -64,6 +65,14 @@ def test_wide_characters_and_the_other_screen() -> None:
     assert "kept" not in screen.text
     screen.feed(b"\x1b[?1049l")
     assert screen.line(-1) == "kept      "
+
+
+def test_characters_are_taken_out_and_put_in() -> None:
+    screen = Screen(6, 2)
+    screen.feed(b"abcdef\x1b[1;2H\x1b[2P")
+    assert screen.line(0) == "adef  "
+    screen.feed(b"\x1b[3@xy")
+    assert screen.line(0) == "axy de"
 
 
 def test_rows_scroll_within_their_region() -> None:

@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 
 from textual import on
 from textual.binding import BindingType
+from textual.reactive import Reactive
+from textual.widget import Widget
 
 from engine.bench import Bench
 from engine.bench.environments import EnvironmentEntry
@@ -33,6 +35,9 @@ class PanesScreen(LayoutScreen):
     """Panes and bars; `BenchScreen` fills them and does what the user asks for."""
 
     BINDINGS: ClassVar[list[BindingType]] = actions.bindings("everywhere")
+
+    # As Textual's, but panes repaint themselves when the focus comes and goes: the rest of the screen stays as it is.
+    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
 
     def __init__(self, bench: Bench, first: str = "") -> None:
         super().__init__(bench)
@@ -79,10 +84,13 @@ class PanesScreen(LayoutScreen):
         if self.current in SHARED:
             self.share(self.current)
         for other in self.query(Pane):
-            other.set_class(other is pane, "current")
+            other.set_class(other is pane, "current", update=False)
         for side in ("#left", "#right"):
             column = self.query_one(side)
-            column.set_class(pane.parent is column, "current")
+            column.set_class(pane.parent is column, "current", update=False)
+        if self.single:
+            # Only then does it make a difference; where all panes are seen, the styles of none need to be found again.
+            self.update_node_styles()
 
     def on_resize(self) -> None:
         """Bars are cut to the new width."""
