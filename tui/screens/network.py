@@ -63,7 +63,7 @@ class NetworkScreen(CacheScreen):
         edited = self.bench.environments.editing(environment.path)
         stored, changed = self.bench.network.allow(environment, entry)
         edited()
-        return f"{environment.path}: {stored} {'is allowed' if changed else 'was allowed already'}"
+        return f"{stored} {'is allowed' if changed else 'was allowed already'} in {environment.path}"
 
     def _entry(self, action: str) -> str:
         """The entry for the host at the cursor; empty, and said why, when none would help."""
