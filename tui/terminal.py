@@ -13,7 +13,11 @@ _RESTORE = (
     b"\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?1016l\x1b[?1004l\x1b[?2004l\x1b[?2048l\x1b[r\x1b[0m\x1b[<u"
     b"\x1b[?7h\x1b[?1049l\x1b[?25h"
 )
-_TABS = ("Tasks", "Env", "Cache", "Log", "Diff")
+TABS = {
+    "tasks": "Tasks", "environment": "Env", "cache": "Cache", "log": "Log", "diff": "Diff", "network": "Network",
+    "time": "Time",
+}  # fmt: skip
+"""What the tab of each pane says, in the order of their numbers."""
 _KEYS = " ? help  q quit"
 _before: list[object] = []
 
@@ -31,7 +35,7 @@ def check() -> str | None:
 def paint_skeleton() -> None:
     """Show title, tabs and keys at once, while the libraries of the screen are still being loaded."""
     columns, rows = os.get_terminal_size(sys.stdout.fileno())
-    tabs = "".join(f" {number} {name} " for number, name in enumerate(_TABS, 1))
+    tabs = "".join(f" {number} {name}" for number, name in enumerate(TABS.values(), 1))
     lines = f"\x1b[?1049h\x1b[?25l\x1b[H\x1b[2J\x1b[1m{' fumehood'[:columns]}\x1b[0m"
     if rows > 2:
         lines += f"\x1b[2;1H{tabs[:columns]}\x1b[{rows};1H{_KEYS[:columns]}"

@@ -92,7 +92,7 @@ def test_wide_shows_all_panes(tmux: Tmux) -> None:
 def test_narrow_shows_tabs(tmux: Tmux) -> None:
     recorded.everything()
     tmux.open(80, 24)
-    tmux.until("1 Tasks  2 Env  3 Cache  4 Log  5 Diff", "bump httpx", "? help")
+    tmux.until("1 Tasks 2 Env 3 Cache 4 Log 5 Diff 6 Network 7 Time", "bump httpx", "? help")
     for key, said in (
         ("2", "off after setup"),
         ("4", "rg -n proxies= src"),

@@ -22,13 +22,10 @@ from tui.panes.time import TimePane
 from tui.present import actions, task, words
 from tui.present.row import Span
 from tui.screens.layout import SHARED, LayoutScreen
+from tui.terminal import TABS
 from tui.widgets.bar import Bar, Choices
 
-PANES = ("tasks", "environment", "cache", "log", "diff", "network", "time")
-_TABS = {
-    "tasks": "Tasks", "environment": "Env", "cache": "Cache", "log": "Log", "diff": "Diff", "network": "Network",
-    "time": "Time",
-}  # fmt: skip
+PANES = tuple(TABS)
 
 
 class PanesScreen(LayoutScreen):
@@ -153,11 +150,11 @@ class PanesScreen(LayoutScreen):
         """The name of a pane that is not seen, with what should be known of it."""
         feed = self.log_pane.feed
         denied = feed.traffic.count("denied") if feed and pane == "network" else 0
-        return f"{_TABS[pane]} ✗{denied:,}" if denied else _TABS[pane]
+        return f"{TABS[pane]} ✗{denied:,}" if denied else TABS[pane]
 
     def _tab(self, number: int, name: str) -> list[Span]:
         here = name == self.current
-        return [(f" {number}", "key" if here else "muted"), (f" {_TABS[name]}", "strong cursor" if here else "muted")]
+        return [(f" {number}", "key" if here else "muted"), (f" {TABS[name]}", "strong cursor" if here else "muted")]
 
     @on(Choices.Chosen)
     def _chosen(self, event: Choices.Chosen) -> None:
