@@ -414,16 +414,17 @@ def with_engine(scratch: Path) -> Iterator[Ground]:
 
 @contextmanager
 def with_small_disk(scratch: Path) -> Iterator[Ground]:
-    """A laboratory whose state folder is on a disk of 16 MB."""
+    """A laboratory whose state and cache are on a disk of 100 MB."""
     lab = Lab(scratch / "disk")
-    state = Path(lab.variables["XDG_STATE_HOME"])
-    state.mkdir(parents=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m,mode=700", "tmpfs", str(state)], check=True)
+    disk = lab.home / "small"
+    disk.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100m,mode=700", "tmpfs", str(disk)], check=True)
+    lab.variables |= {f"XDG_{name}_HOME": str(disk / name.lower()) for name in ("STATE", "CACHE")}
     try:
-        yield Ground(lab, ballast=state / "ballast")
+        yield Ground(lab, ballast=disk / "ballast")
         lab.clean_up()
     finally:
-        subprocess.run(["umount", "--lazy", str(state)], check=True)
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
 GROUNDS = {"": ordinary, "workbench": ordinary, "disk": with_small_disk, "engine": with_engine}

@@ -84,7 +84,8 @@ def processes(lab: Lab) -> Iterator[tuple[int, str]]:
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             if mark in b"\0" + (folder / "environ").read_bytes():
-                yield int(folder.name), (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+                words = (folder / "cmdline").read_bytes().split(b"\0")
+                yield int(folder.name), b" ".join(words).decode("utf-8", "replace")
         except OSError:
             continue
 
@@ -110,9 +111,16 @@ def leftovers(lab: Lab, task: str, mine: Callable[[str], bool] = lambda command:
         "sockets": [path.name for path in sockets],
         "mounts": mounts,
         "processes": [f"{pid} {command}" for pid, command in processes(lab) if not mine(command)],
+        "files": [path.name for path in _temporary(lab, task)],
         "locks": [str(pid) for pid in holders(lab, state_home(lab) / "tasks" / task / "lock")],
     }
     return "; ".join(f"{kind}: {', '.join(names)}" for kind, names in found.items() if names)
+
+
+def _temporary(lab: Lab, task: str) -> Iterator[Path]:
+    """Files that were on their way when whoever wrote them was killed."""
+    yield from (state_home(lab) / "tasks" / task).rglob("*.bundle")
+    yield from (state_home(lab) / "results").glob("*/objects/incoming-*")
 
 
 def unlisted_images(lab: Lab) -> list[str]:
