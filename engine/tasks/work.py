@@ -135,7 +135,7 @@ def undisturbed(work: Work, container: Container) -> Iterator[None]:
     except EngineError as error:
         if work.stop.event.is_set() or interrupts(error):
             raise
-        status = container.status()
+        status = container.settled()
         if status in ("created", "running"):
             raise
         removed = status in ("removing", "removed", "dead")

@@ -83,15 +83,19 @@ def environment(place: Place, chance: random.Random) -> str:
 
 @dataclass
 class Ground:
-    """Where trials take place: a laboratory, its project, and what is special about its engine or its disk."""
+    """Where trials take place: a laboratory, its projects, and what is special about its engine or its disk."""
 
     lab: Lab
     engine: Engine | None = None
     ballast: Path | None = None
-    project: Path = field(init=False)
+    projects: dict[str, Path] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        self.project = self.lab.project("faults", "name = 'faults'\n")
+    def project(self, place: Place, chance: random.Random) -> Path:
+        """The project of a place, with a file of its environment that is the place's."""
+        if place.phase not in self.projects:
+            self.projects[place.phase] = self.lab.project(f"faults-{place.phase}", "name = 'faults'\n")
+        (self.projects[place.phase] / "fumehood.toml").write_text(environment(place, chance))
+        return self.projects[place.phase]
 
 
 @dataclass
@@ -140,15 +144,14 @@ class Trial:
 
 def begin(ground: Ground, place: Place, chance: random.Random, *, workbench: bool = False) -> Trial:
     """Start a task, watched by the command line or by the workbench."""
-    lab = ground.lab
-    (ground.project / "fumehood.toml").write_text(environment(place, chance))
+    lab, project = ground.lab, ground.project(place, chance)
     folder = traces.state_home(lab) / "tasks"
     before = set(folder.glob("*"))
     terminal = None
     if workbench:
         terminal = Terminal([sys.executable, "-m", "tui", "--no-watch"], variables=lab.variables)
         terminal.until("faults")
-    argv = [*lab.program, "exec", "--env", str(ground.project), "--wait", "go"]
+    argv = [*lab.program, "exec", "--env", str(project), "--wait", "go"]
     quiet = subprocess.DEVNULL
     watcher = subprocess.Popen(argv, env=lab.variables, cwd=lab.home, stdin=quiet, stdout=quiet, stderr=quiet)
     made = until(lambda: [f for f in set(folder.glob("*")) - before if journal(lab, f.name)], 30, every=0.005)
@@ -170,6 +173,7 @@ class Fault:
         reached: when the phase is far enough for it.
         mend: puts things right again, before the user's next command.
         seconds: how long the task may take to its end.
+        spares: whether the container with the agent's files is still there afterwards.
     """
 
     name: str
@@ -180,6 +184,7 @@ class Fault:
     reached: Callable[[Trial], Any] = lambda trial: True
     mend: Callable[[Trial], None] = lambda trial: None
     seconds: float = _SOON
+    spares: bool = True
 
 
 def _kill_watcher(trial: Trial) -> None:
@@ -251,7 +256,7 @@ FAULTS = (
     Fault("workbench", _kill_workbench, ("ready",), ground="workbench"),
     Fault("hangup", _hang_up, ("ready",)),
     Fault("supervisor", _kill_supervisor, ("interrupted",)),
-    Fault("container", _remove_container, ("interrupted",), reached=_container),
+    Fault("container", _remove_container, ("interrupted",), reached=_container, spares=False),
     Fault(
         "relay",
         _kill_relay,
@@ -328,12 +333,16 @@ def _once(ground: Ground, place: Place, fault: Fault, chance: random.Random) -> 
                     wrong = str(error)
     finally:
         trial.close()
-    verdict = judge(ground, trial.task, fault.ends if hit else ("ready",), fault.seconds)
+    verdict = judge(ground, trial.task, fault.ends if hit else ("ready",), fault.seconds, spared=fault.spares)
     return Cell(place.phase, fault.name, hit, replace(verdict, state=verdict.state or wrong))
 
 
-def judge(ground: Ground, task: str, ends: tuple[str, ...], seconds: float) -> Verdict:
-    """Do what a user does next, and look at what is there then."""
+def judge(ground: Ground, task: str, ends: tuple[str, ...], seconds: float = _SOON, *, spared: bool = True) -> Verdict:
+    """Do what a user does next, and look at what is there then.
+
+    Args:
+        spared: the container with the agent's files has to be there still; else a follow-up has to go on without.
+    """
     lab = ground.lab
     until(lambda: _ended(lab, task), seconds, every=0.3)
     state, wrong_state = traces.readable(lab, task)
@@ -347,7 +356,7 @@ def judge(ground: Ground, task: str, ends: tuple[str, ...], seconds: float) -> V
     if status == "ready":
         wrong = _not_done(lab, task, events)
     elif not lost:
-        lost = _out_of_reach(lab, task, events)
+        lost = _out_of_reach(lab, task, events, spared)
     if not (lost or wrong) and status not in ends:
         wrong = f"it is {status}, not {' or '.join(ends)}"
     orphans = "" if left is True else str(left)
@@ -370,10 +379,8 @@ def _not_done(lab: Lab, task: str, events: list[dict[str, Any]]) -> str:
     return "" if "+half\n+whole\n" in diff else f"done with the diff {diff[:200]!r}"
 
 
-def _out_of_reach(lab: Lab, task: str, events: list[dict[str, Any]]) -> str:
+def _out_of_reach(lab: Lab, task: str, events: list[dict[str, Any]], spared: bool) -> str:
     """Why what the agent did before the end cannot be had; empty when it can, or when there was nothing."""
-    spoke = {e["id"] for e in events if e["type"] == "command.output"}
-    worked = any(e["type"] == "command.started" and e["phase"] == "agent" and e["id"] in spoke for e in events)
     if any(e["type"] == "diff.ready" for e in events):
         return "" if "+half" in lab.run("diff", task).stdout else "its diff is not there"
     if not any(e["type"] == "run.started" for e in events):
@@ -381,11 +388,12 @@ def _out_of_reach(lab: Lab, task: str, events: list[dict[str, Any]]) -> str:
     collected = lab.run("collect", task, "--wait")
     if "+half" in lab.run("diff", task).stdout:
         return ""
-    if "the container with the files is gone" in collected.stdout + collected.stderr:
-        # Somebody else removed it. The task goes on in another one.
+    if not spared and "the container with the files is gone" in collected.stdout + collected.stderr:
         again = lab.run("follow-up", task, "--wait", "go")
         return "" if "+half" in lab.run("diff", task).stdout else f"a follow-up does not go on: {again.stderr[-300:]}"
-    return f"nothing is brought out: {collected.stderr[-300:]}" if worked or collected.returncode not in (0, 1) else ""
+    # Its agent may have been about to begin.
+    nothing = collected.returncode == 0 and not lab.run("diff", task).stdout
+    return "" if nothing else f"nothing is brought out: {(collected.stdout + collected.stderr)[-300:]}"
 
 
 # -- grounds -----------------------------------------------------------------------------------------------------------
@@ -394,7 +402,7 @@ def _out_of_reach(lab: Lab, task: str, events: list[dict[str, Any]]) -> str:
 @contextmanager
 def ordinary(scratch: Path) -> Iterator[Ground]:
     """A laboratory at the engine of this machine."""
-    lab = Lab(scratch / "ordinary")
+    lab = Lab(Path(tempfile.mkdtemp(dir=scratch)) / "ordinary")
     lab.home.mkdir()
     try:
         yield Ground(lab)
@@ -488,7 +496,7 @@ def main() -> int:
     if chosen.kills:
         from tests.faults.kills import kills
 
-        return kills(chosen.kills, chosen.seed)
+        return 0 if kills(chosen.kills, chosen.seed) else 1
     places = [place for place in PLACES if place.phase in chosen.phases.split(",")]
     wanted = [fault for fault in FAULTS if fault.name in chosen.faults.split(",")]
     for fault in wanted:
