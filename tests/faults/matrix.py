@@ -142,8 +142,10 @@ class Trial:
             self.terminal.close()
 
 
-def begin(ground: Ground, place: Place, chance: random.Random, *, workbench: bool = False) -> Trial:
-    """Start a task, watched by the command line or by the workbench."""
+def begin(
+    ground: Ground, place: Place, chance: random.Random, *, prompt: str = "go", workbench: bool = False
+) -> Trial:
+    """Start a task, watched by the command line, and by the workbench too if asked for."""
     lab, project = ground.lab, ground.project(place, chance)
     folder = traces.state_home(lab) / "tasks"
     before = set(folder.glob("*"))
@@ -151,7 +153,7 @@ def begin(ground: Ground, place: Place, chance: random.Random, *, workbench: boo
     if workbench:
         terminal = Terminal([sys.executable, "-m", "tui", "--no-watch"], variables=lab.variables)
         terminal.until("faults")
-    argv = [*lab.program, "exec", "--env", str(project), "--wait", "go"]
+    argv = [*lab.program, "exec", "--env", str(project), "--wait", prompt]
     quiet = subprocess.DEVNULL
     watcher = subprocess.Popen(argv, env=lab.variables, cwd=lab.home, stdin=quiet, stdout=quiet, stderr=quiet)
     made = until(lambda: [f for f in set(folder.glob("*")) - before if journal(lab, f.name)], 30, every=0.005)
