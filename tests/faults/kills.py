@@ -1,8 +1,8 @@
 """Kills at random moments: of whatever then is there of a task and of those beside it.
 
 Each trial starts a task in one of the places of the matrix, waits a moment that the seed decides, and kills one of what
-is there: the supervisor, the command line that watches, the keeper, the task's container, its relay. Some kill a second
-time, while the files of the interrupted agent are brought out.
+is there: the command line that starts it, the supervisor, the command line that watches, the keeper, the task's
+container, its relay. Where it was the supervisor, a second kill meets who brings out the files of its agent.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tests.faults.traces import Verdict, docker, journal, until
 # The longest that the fault waits for: about how long the longest of the tasks takes.
 _LONGEST = 3.5
 _WORKERS = 2
-_ENDS = {"supervisor": ("interrupted", "ready"), "container": ("interrupted", "ready")}
+_ENDS = {target: ("interrupted", "ready") for target in ("command", "supervisor", "container")}
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,8 @@ def _targets(made: Trial) -> dict[str, Callable[[], object]]:
     found: dict[str, Callable[[], object]] = {}
     supervisor = traces.supervisor(lab, made.task)
     if not supervisor:
-        return found
+        # The command line may be about to make one.
+        return found if made.over() else {"command": made.watcher.kill}
     found["supervisor"] = lambda: _kill(supervisor)
     if made.watcher.poll() is None:
         found["watcher"] = made.watcher.kill

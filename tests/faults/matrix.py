@@ -30,6 +30,7 @@ from typing import Any
 from tests.docker.conftest import Lab
 from tests.docker.engine_lab import Engine, engine
 from tests.faults import traces
+from tests.faults.small_disk import MISSING, fill, small_disk
 from tests.faults.traces import Verdict, docker, journal, until
 from tests.screens.terminal import Terminal
 
@@ -87,7 +88,7 @@ class Ground:
 
     lab: Lab
     engine: Engine | None = None
-    ballast: Path | None = None
+    disk: Path | None = None
     projects: dict[str, Path] = field(default_factory=dict)
 
     def project(self, place: Place, chance: random.Random) -> Path:
@@ -142,9 +143,7 @@ class Trial:
             self.terminal.close()
 
 
-def begin(
-    ground: Ground, place: Place, chance: random.Random, *, prompt: str = "go", workbench: bool = False
-) -> Trial:
+def begin(ground: Ground, place: Place, chance: random.Random, *, prompt: str = "go", workbench: bool = False) -> Trial:
     """Start a task, watched by the command line, and by the workbench too if asked for."""
     lab, project = ground.lab, ground.project(place, chance)
     folder = traces.state_home(lab) / "tasks"
@@ -235,22 +234,19 @@ def _engine_starts(trial: Trial) -> None:
 
 
 def _fill(trial: Trial) -> None:
-    """Fill the disk with the state folder to its last byte."""
-    assert trial.ground.ballast
-    with trial.ground.ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-        for size in (1 << 20, 4096, 1):
-            with contextlib.suppress(OSError):
-                while True:
-                    file.write(bytes(size))
+    assert trial.ground.disk
+    fill(trial.ground.disk)
 
 
 def _make_room(trial: Trial) -> None:
     """Once the task has met the full disk: what a user sees then is read, too, before there is room again."""
     until(lambda: not traces.supervisor(trial.ground.lab, trial.task), 20)
     _, wrong = traces.readable(trial.ground.lab, trial.task)
-    assert trial.ground.ballast
-    trial.ground.ballast.unlink()
+    refused = trial.ground.lab.run("exec", "--env", str(trial.ground.projects[trial.place.phase]), "another")
+    assert trial.ground.disk
+    (trial.ground.disk / "ballast").unlink()
     assert not wrong, f"while the disk was full: {wrong}"
+    assert "Traceback" not in refused.stderr, f"another task while the disk was full: {refused.stderr[-300:]}"
 
 
 FAULTS = (
@@ -426,15 +422,10 @@ def with_engine(scratch: Path) -> Iterator[Ground]:
 def with_small_disk(scratch: Path) -> Iterator[Ground]:
     """A laboratory whose state and cache are on a disk of 100 MB."""
     lab = Lab(scratch / "disk")
-    disk = lab.home / "small"
-    disk.mkdir(parents=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100m,mode=700", "tmpfs", str(disk)], check=True)
-    lab.variables |= {f"XDG_{name}_HOME": str(disk / name.lower()) for name in ("STATE", "CACHE")}
-    try:
-        yield Ground(lab, ballast=disk / "ballast")
+    with small_disk(lab.home / "small", 100) as disk:
+        lab.variables |= {f"XDG_{name}_HOME": str(disk / name.lower()) for name in ("STATE", "CACHE")}
+        yield Ground(lab, disk=disk)
         lab.clean_up()
-    finally:
-        subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
 GROUNDS = {"": ordinary, "workbench": ordinary, "disk": with_small_disk, "engine": with_engine}
@@ -444,9 +435,10 @@ def missing(ground: str) -> str:
     """Why a ground cannot be had here; empty when it can."""
     if ground in ("", "workbench"):
         return ""
-    needed = ("mount",) if ground == "disk" else ("dockerd", "ip", "nsenter")
-    lacking = [name for name in needed if not shutil.which(name)]
-    return "not root" if os.geteuid() else f"without {', '.join(lacking)}" if lacking else ""
+    if ground == "disk":
+        return MISSING
+    able = os.geteuid() == 0 and all(map(shutil.which, ("dockerd", "ip", "nsenter")))
+    return "" if able else "an engine of its own takes root, dockerd, ip and nsenter"
 
 
 def run(places: list[Place], faults: list[Fault], chance: random.Random, say: Callable[[Cell], None]) -> list[Cell]:
