@@ -168,7 +168,7 @@ class TaskState:
         return self.attempts[number - 1]
 
     def has_work(self, number: int) -> bool:
-        """Whether a container made for the last turn of an attempt holds what its agent, or a service, may have done."""
+        """Whether a container made for an attempt's last turn holds what its agent, or a service, may have done."""
         last = next((phase.name for phase in reversed(self.phases) if phase.attempt == number), "")
         return last in _AT_WORK
 

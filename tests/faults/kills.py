@@ -28,7 +28,7 @@ from tests.faults.traces import Verdict, docker, journal, until
 # The longest that the fault waits for: about how long the longest of the tasks takes.
 _LONGEST = 3.5
 _WORKERS = 2
-_ENDS = {target: ("interrupted", "ready") for target in ("command", "supervisor", "container")}
+_ENDS = dict.fromkeys(("command", "supervisor", "container"), ("interrupted", "ready"))
 
 
 @dataclass(frozen=True)
