@@ -92,11 +92,12 @@ class Ground:
     projects: dict[str, Path] = field(default_factory=dict)
 
     def project(self, place: Place, chance: random.Random) -> Path:
-        """The project of a place, with a file of its environment that is the place's."""
-        if place.phase not in self.projects:
-            self.projects[place.phase] = self.lab.project(f"faults-{place.phase}", "name = 'faults'\n")
-        (self.projects[place.phase] / "fumehood.toml").write_text(environment(place, chance))
-        return self.projects[place.phase]
+        """A project with the place's environment file; places that build no snapshot share one, and so their snapshot."""
+        name = f"faults-{place.phase if place.fresh else 'shared'}"
+        if name not in self.projects:
+            self.projects[name] = self.lab.project(name, "name = 'faults'\n")
+        (self.projects[name] / "fumehood.toml").write_text(environment(place, chance))
+        return self.projects[name]
 
 
 @dataclass
@@ -105,6 +106,7 @@ class Trial:
 
     ground: Ground
     place: Place
+    project: Path
     task: str
     watcher: subprocess.Popen[bytes]
     terminal: Terminal | None
@@ -157,7 +159,7 @@ def begin(ground: Ground, place: Place, chance: random.Random, *, prompt: str = 
     watcher = subprocess.Popen(argv, env=lab.variables, cwd=lab.home, stdin=quiet, stdout=quiet, stderr=quiet)
     made = until(lambda: [f for f in set(folder.glob("*")) - before if journal(lab, f.name)], 30, every=0.005)
     assert made, "no task began"
-    return Trial(ground, place, made[0].name, watcher, terminal)
+    return Trial(ground, place, project, made[0].name, watcher, terminal)
 
 
 # -- faults ------------------------------------------------------------------------------------------------------------
@@ -242,7 +244,7 @@ def _make_room(trial: Trial) -> None:
     """Once the task has met the full disk: what a user sees then is read, too, before there is room again."""
     until(lambda: not traces.supervisor(trial.ground.lab, trial.task), 20)
     _, wrong = traces.readable(trial.ground.lab, trial.task)
-    refused = trial.ground.lab.run("exec", "--env", str(trial.ground.projects[trial.place.phase]), "another")
+    refused = trial.ground.lab.run("exec", "--env", str(trial.project), "another")
     assert trial.ground.disk
     (trial.ground.disk / "ballast").unlink()
     assert not wrong, f"while the disk was full: {wrong}"
@@ -342,7 +344,9 @@ def judge(ground: Ground, task: str, ends: tuple[str, ...], seconds: float = _SO
         spared: the container with the agent's files has to be there still; else a follow-up has to go on without.
     """
     lab = ground.lab
-    until(lambda: _ended(lab, task), seconds, every=0.3)
+    # Most tasks end by themselves; for those that cannot, somebody has to look.
+    until(lambda: not traces.supervisor(lab, task), seconds)
+    until(lambda: _ended(lab, task), seconds, every=0.5)
     state, wrong_state = traces.readable(lab, task)
     status, reason = str(state.get("status", "")), str((state.get("error") or {}).get("message", ""))
     left = until(lambda: not traces.leftovers(lab, task), seconds, every=0.2) or traces.leftovers(lab, task)
