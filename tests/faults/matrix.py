@@ -152,8 +152,9 @@ def begin(ground: Ground, place: Place, chance: random.Random, *, prompt: str = 
     before = set(folder.glob("*"))
     terminal = None
     if workbench:
-        terminal = Terminal([sys.executable, "-m", "tui", "--no-watch"], variables=lab.variables)
-        terminal.until("faults")
+        inside = ["env", f"--chdir={project}"]
+        terminal = Terminal([*inside, sys.executable, "-m", "tui", "--no-watch"], variables=lab.variables)
+        terminal.until(project.name)
     argv = [*lab.program, "exec", "--env", str(project), "--wait", prompt]
     quiet = subprocess.DEVNULL
     watcher = subprocess.Popen(argv, env=lab.variables, cwd=lab.home, stdin=quiet, stdout=quiet, stderr=quiet)
