@@ -154,7 +154,7 @@ def begin(ground: Ground, place: Place, chance: random.Random, *, prompt: str = 
     if workbench:
         inside = ["env", f"--chdir={project}"]
         terminal = Terminal([*inside, sys.executable, "-m", "tui", "--no-watch"], variables=lab.variables)
-        terminal.until(project.name)
+        terminal.until("faults", seconds=60)
     argv = [*lab.program, "exec", "--env", str(project), "--wait", prompt]
     quiet = subprocess.DEVNULL
     watcher = subprocess.Popen(argv, env=lab.variables, cwd=lab.home, stdin=quiet, stdout=quiet, stderr=quiet)
