@@ -231,6 +231,14 @@ def _engine_ends(how: signal.Signals) -> Callable[[Trial], None]:
     return strike
 
 
+def _reboot(trial: Trial) -> None:
+    """What a restart of the machine comes to: nobody is there any more, and only files are left."""
+    assert trial.ground.engine
+    trial.watcher.kill()
+    os.kill(trial.held, signal.SIGKILL)
+    trial.ground.engine.end(signal.SIGKILL)
+
+
 def _engine_starts(trial: Trial) -> None:
     assert trial.ground.engine
     trial.ground.engine.start()
@@ -281,6 +289,7 @@ FAULTS = (
         mend=_engine_starts,
         seconds=_LATER,
     ),
+    Fault("reboot", _reboot, ("interrupted",), ground="engine", mend=_engine_starts, seconds=_LATER),
     # What still fits into the last block of a file may be all that was to be written.
     Fault("disk-full", _fill, ("interrupted", "ready"), ground="disk", mend=_make_room),
 )
