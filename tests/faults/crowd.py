@@ -9,6 +9,7 @@ at once, and all to end right; meanwhile keys are pressed in the real workbench,
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
@@ -108,19 +109,21 @@ def ended(lab: Lab, began: float, seconds: float) -> Crowd:
         printed = lab.output(state["id"], "agent").splitlines()
         made |= {"\n".join(line for line in printed if not line.startswith("line "))}
         worked = [e["ts"] for e in events if e["type"] == "task.status" and e["status"] == "in_progress"]
-        moments += [(worked[0], 1), (events[-1]["ts"], -1)] if worked else []
+        # Its place is given back before the last word on it is written.
+        over = [e["ts"] for e in events if e["type"] != "task.status"]
+        moments += [(worked[0], 1), (over[-1], -1)] if worked else []
     at_once = most = 0
     # An end counts before a beginning at the same moment: the place was free.
     for _, change in sorted(moments):
         at_once += change
         most = max(most, at_once)
     left = sum(len(lab.containers(state["id"])) for state in found)
-    last = max(moment for moment, _ in moments)
-    return Crowd({status: statuses.count(status) for status in statuses}, setups, made, most, last - began, left)
+    counted = {status: statuses.count(status) for status in statuses}
+    return Crowd(counted, setups, made, most, max(moments)[0] - began, left)
 
 
-def run(lab: Lab, tasks: int, places: int) -> tuple[Crowd, list[float]]:
-    """The tasks, and the ms that each key in the workbench took until the screen had changed."""
+def run(lab: Lab, tasks: int, places: int) -> tuple[Crowd, list[float], float]:
+    """The tasks; ms that each key in the workbench took until the screen had changed; its share of a processor."""
     project = lab.project(_NAME, environment(_SETUP, command=_COMMAND, name=_NAME))
     lab.run("env", "trust", str(project / "fumehood.toml"), "--yes")
     variables = {**lab.variables, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
@@ -135,6 +138,7 @@ def run(lab: Lab, tasks: int, places: int) -> tuple[Crowd, list[float]]:
 
     with Program(_WORKBENCH, variables=variables, folder=project) as workbench:
         workbench.rest(3)
+        used = workbench.processor
         asking = threading.Thread(target=ask)
         asking.start()
         workbench.rest(1)
@@ -146,9 +150,10 @@ def run(lab: Lab, tasks: int, places: int) -> tuple[Crowd, list[float]]:
                 failed.append(error)
                 break
         asking.join()
+        share = (workbench.processor - used) / (time.time() - began)
     if failed:
         raise failed[0]
-    return ended(lab, began, 600), taken
+    return ended(lab, began, 600), taken, share
 
 
 def _works(lab: Lab) -> bool:
@@ -161,12 +166,14 @@ def main() -> int:
     parser.add_argument("--tasks", type=int, default=50)
     parser.add_argument("--places", type=int, default=queue.limit(), help="how many at once; what the machine suggests")
     chosen = parser.parse_args()
+    load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as scratch:
         lab = Lab(Path(scratch))
         try:
-            crowd, taken = run(lab, chosen.tasks, chosen.places)
+            crowd, taken, share = run(lab, chosen.tasks, chosen.places)
         finally:
             lab.clean_up()
+    print(f"{os.cpu_count()} processors, load before {load:.1f}; the workbench took {share:.0%} of one")
     faults = crowd.faults(chosen.tasks, chosen.places)
     p95 = percentile(taken, 0.95)
     print(
