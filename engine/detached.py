@@ -1,8 +1,8 @@
 """Processes in a session of their own, which outlive terminal and login (SPEC T4); what they say goes to a log.
 
 Where logging out ends all processes of a login (logind's `KillUserProcesses`), a session of their own is not enough:
-they have to be a unit of the user's systemd, and that has to stay, which is what lingering means. Without lingering they
-are left where they are, as that systemd goes with the last login and would take them along.
+they have to be a unit of the user's systemd, and that has to stay, which is called lingering. Without it they are left
+where they are: that systemd goes with the last login and would take them along.
 """
 
 from __future__ import annotations

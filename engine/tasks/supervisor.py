@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from engine.tasks.work import Work
 
 LOG = "supervisor.log"
+_NICE = 5
 
 
 def supervise(folder: Path, environment: Environment | None = None) -> None:
@@ -49,6 +51,8 @@ def supervise(folder: Path, environment: Environment | None = None) -> None:
         lock.release()
         return
     no_core_files()
+    # Many of these at once must not be felt at the keys; a machine with nothing else to do runs them as fast.
+    os.nice(_NICE)
     spec = load(folder)
     journal = Journal(folder)
     recorder = Recorder(folder, journal)
