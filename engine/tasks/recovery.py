@@ -45,6 +45,10 @@ def mark_interrupted(folder: Path, state: TaskState) -> None:
     if not lock.try_acquire():
         return
     try:
+        state = fold(folder.name, read_all(folder))
+        if state.finished:
+            # Somebody else looked at the same moment.
+            return
         where = f" in {state.phase}" if state.phase else ""
         reason = f"interrupted{where}: its supervisor ended{_settled(folder, state)}"
         owed = endings(read_all(folder), command="lost", run="failed", reason="its supervisor ended")

@@ -18,12 +18,12 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from engine.tasks import queue
 from tests.bench.terminal_lab.driver import Lost, Program
 from tests.bench.terminal_lab.figures import percentile
-from tests.bench.terminal_lab.streaming import PANES, keys_to_paint
+from tests.bench.terminal_lab.streaming import keys_to_paint
 from tests.docker.conftest import Lab, environment
 
 GOAL_MS = 200
@@ -31,6 +31,8 @@ _FOLLOWING = ("pending", "in_progress")
 _NAME = "crowd"
 _SETUP = "sleep 2; cat /proc/sys/kernel/random/uuid >> /opt/setups"
 _COMMAND = "cat /opt/setups; for i in $(seq 40); do echo line $i; sleep 0.05; done; echo more >> README"
+# To the environment and back: that changes the keys in the last row, whether there are tasks or not.
+_KEYS = ("2", "1")
 _WORKBENCH = [sys.executable, "-c", "import sys; from tui.cli import main; sys.exit(main())", "--no-watch"]
 
 
@@ -67,6 +69,14 @@ class Crowd:
             )
             if wrong
         ]
+
+
+class Keys(NamedTuple):
+    """ms that each key took until the screen had changed: before the tasks, while they are asked for, and after that."""
+
+    alone: list[float]
+    asking: list[float]
+    working: list[float]
 
 
 def start(lab: Lab, project: Path, count: int, places: int) -> list[str]:
@@ -122,8 +132,8 @@ def ended(lab: Lab, began: float, seconds: float) -> Crowd:
     return Crowd(counted, setups, made, most, max(moments)[0] - began, left)
 
 
-def run(lab: Lab, tasks: int, places: int) -> tuple[Crowd, list[float], list[float], float]:
-    """The tasks; ms that each key took until the screen had changed, with them and before; the workbench's processor."""
+def run(lab: Lab, tasks: int, places: int) -> tuple[Crowd, Keys, float]:
+    """The tasks; what each key took; the share of a processor that the workbench took."""
     project = lab.project(_NAME, environment(_SETUP, command=_COMMAND, name=_NAME))
     lab.run("env", "trust", str(project / "fumehood.toml"), "--yes")
     variables = {**lab.variables, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
@@ -139,15 +149,15 @@ def run(lab: Lab, tasks: int, places: int) -> tuple[Crowd, list[float], list[flo
     with Program(_WORKBENCH, variables=variables, folder=project) as workbench:
         workbench.rest(3)
         workbench.busy_until()
-        alone = keys_to_paint(workbench, PANES, 30)
+        alone = keys_to_paint(workbench, _KEYS, 30)
         used = workbench.processor
         asking = threading.Thread(target=ask)
         asking.start()
         workbench.rest(1)
-        taken: list[float] = []
+        keys = Keys(alone, [], [])
         while asking.is_alive() or _works(lab):
             try:
-                taken += keys_to_paint(workbench, PANES, 20)
+                (keys.asking if asking.is_alive() else keys.working).extend(keys_to_paint(workbench, _KEYS, 10))
             except (Lost, OSError) as error:
                 failed.append(error)
                 break
@@ -155,7 +165,7 @@ def run(lab: Lab, tasks: int, places: int) -> tuple[Crowd, list[float], list[flo
         share = (workbench.processor - used) / (time.time() - began)
     if failed:
         raise failed[0]
-    return ended(lab, began, 600), taken, alone, share
+    return ended(lab, began, 600), keys, share
 
 
 def _works(lab: Lab) -> bool:
@@ -172,21 +182,22 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         lab = Lab(Path(scratch))
         try:
-            crowd, taken, alone, share = run(lab, chosen.tasks, chosen.places)
+            crowd, keys, share = run(lab, chosen.tasks, chosen.places)
         finally:
             lab.clean_up()
     print(f"{os.cpu_count()} processors, load before {load:.1f}; the workbench took {share:.0%} of one")
     faults = crowd.faults(chosen.tasks, chosen.places)
-    p95 = percentile(taken, 0.95)
     print(
         f"{chosen.tasks} tasks, {chosen.places} places: {crowd.seconds:.0f} s; {crowd.setups} setup; "
         f"{crowd.at_once} at once; {crowd.statuses}"
     )
-    print(
-        f"keys before: p50 {statistics.median(alone):.0f} ms, p95 {percentile(alone, 0.95):.0f} ms\n"
-        f"keys: {len(taken)}, p50 {statistics.median(taken):.0f} ms, p95 {p95:.0f} ms, max {max(taken):.0f} ms; "
-        f"goal p95 < {GOAL_MS} ms: {'met' if p95 < GOAL_MS else 'MISSED'}"
-    )
+    for name, taken in (*keys._asdict().items(), ("all of them", keys.asking + keys.working)):
+        if taken:
+            p95 = percentile(taken, 0.95)
+            print(
+                f"keys, {name}: {len(taken)}, p50 {statistics.median(taken):.0f} ms, p95 {p95:.0f}, max {max(taken):.0f}"
+            )
+    print(f"goal p95 < {GOAL_MS} ms: {'met' if p95 < GOAL_MS else 'MISSED'}")
     print("\n".join(f"NOT AS IT HAS TO BE: {fault}" for fault in faults) or "all as it has to be")
     return 1 if faults else 0
 
