@@ -12,6 +12,12 @@ from pathlib import Path
 import pytest
 
 from engine import detached
+from engine.state import Lock, private_dir, tasks_dir
+from engine.tasks import events as ev
+from engine.tasks.journal import append_to
+from engine.tasks.reading import state_of
+from engine.tasks.recovery import mark_interrupted
+from engine.tasks.spec import LOCK, supervisors_log
 
 NOTE = '#!/bin/sh\nprintf "%s\\n" "$DBUS_SESSION_BUS_ADDRESS" "$@" > "{0}.new"; mv "{0}.new" "{0}"\n'
 
@@ -67,3 +73,21 @@ def test_without_lingering_or_without_a_bus_nobody_is_asked(asked: Path, tmp_pat
 def test_without_busctl_it_goes_on(asked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
     assert detached.own_scope(os.getpid()) == 0
+
+
+def test_the_last_words_of_a_supervisor_that_could_not_begin_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere.sock")
+    folder = private_dir(tasks_dir() / "t22222")
+    asked = ev.TaskCreated(id="t22222", environment="e", environment_path="/e", repository="", prompt="p", agent="loop")
+    append_to(folder, asked, ev.TaskStatus(status="pending"))
+    detached.spawn("engine.tasks", str(folder), log=supervisors_log())
+    deadline = time.monotonic() + 20
+    while "task.toml is unusable" not in (supervisors_log().read_text() if supervisors_log().exists() else ""):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    while Lock(folder / LOCK).held_elsewhere():
+        time.sleep(0.02)
+    mark_interrupted(folder, state_of(folder))
+    error = state_of(folder).error
+    assert error is not None
+    assert error.message.endswith(f"; what supervisors said last is in {supervisors_log()}")
