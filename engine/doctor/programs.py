@@ -55,10 +55,9 @@ def agents() -> Iterator[Check]:
 
     entries = [entry for entry in listing() if entry.usable]
     ready = [f"{entry.name} {entry.version}".strip() for entry in entries if not entry.missing]
-    yield Check("agents", True if ready else None, f"ready: {', '.join(ready) or 'none'}")
-    for entry in entries:
-        if entry.missing:
-            yield Check("agents", True, f"{entry.name} is not ready", "; ".join(entry.missing))
+    others = [entry.name for entry in entries if entry.missing]
+    told = f"ready: {', '.join(ready) or 'none'}" + (f"; not ready: {', '.join(others)}" if others else "")
+    yield Check("agents", True if ready else None, told, "`fumehood agent list` says what they lack" if others else "")
 
 
 def engine() -> Iterator[Check]:

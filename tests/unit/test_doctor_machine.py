@@ -112,6 +112,17 @@ def test_the_way_to_the_internet(capsys: pytest.CaptureFixture[str], monkeypatch
     assert "✗ authorities        not there: NODE_EXTRA_CA_CERTS=/nowhere.pem" in capsys.readouterr().out
 
 
+def test_agents_that_could_work_and_those_that_could_not(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
+    told = doctor(capsys)["agents"]
+    ready, _, others = told["message"].partition("; not ready: ")
+    assert {"replay", "command"} <= set(ready.removeprefix("ready: ").split(", "))
+    assert "claude" in others.split(", ")
+    assert "agent list" in told["hint"]
+
+
 def test_limits_of_the_kernel_that_are_too_low(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "max_user_watches").write_text("8192\n")
     (tmp_path / "max_user_instances").write_text("128\n")
