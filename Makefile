@@ -35,6 +35,7 @@ test-slow: ## Run the tests that download for minutes: real projects, real agent
 faults: ## Cancel a hundred tasks, in every phase and state, and print how each ended
 	@scripts/prepare test
 	@$(BIN)/python -m tests.faults.cancel --runs 100
+	@$(BIN)/python -m tests.faults.crowd --tasks 50
 
 lint: ## Check style, types and the import rules
 	@scripts/prepare venv
