@@ -39,6 +39,7 @@ faults: ## Let every fault happen in every phase, cancel and kill at random, and
 	$(BIN)/python -m tests.faults.matrix || status=1; \
 	$(BIN)/python -m tests.faults.matrix --kills 200 || status=1; \
 	$(BIN)/python -m tests.faults.ssh_cuts || status=1; \
+	$(BIN)/python -m tests.faults.crowd --tasks 50 || status=1; \
 	exit $$status
 
 lint: ## Check style, types and the import rules

@@ -417,8 +417,10 @@ async def test_a_key_in_a_dialog_is_painted_while_the_log_behind_it_changes(
         await pilot.pause(0.2)
         prompt = pilot.app.screen.query_one(PromptArea)
         prompt.text = "typed"
-        while prompt not in pilot.app.screen._dirty_widgets:
+        for _ in range(1000):
             await asyncio.sleep(0)
+            if prompt in pilot.app.screen._dirty_widgets:
+                break
         # Its turn comes with the next frame; that of what is behind it comes before.
         bench = screen_of(pilot)
         bench.query_one("#head").refresh()
