@@ -213,6 +213,11 @@ def _container(trial: Trial, role: str = "") -> list[str]:
     return docker(trial.ground.lab, "ps", "-aq", "--filter", f"name=^/{name}$")
 
 
+def _has_container(trial: Trial) -> bool:
+    """Only a clone begins without; to ask in a phase of a few milliseconds would be too late."""
+    return trial.place.phase != "clone" or bool(_container(trial))
+
+
 def _remove_container(trial: Trial) -> None:
     docker(trial.ground.lab, "rm", "-f", *_container(trial))
 
@@ -265,7 +270,7 @@ FAULTS = (
     Fault("workbench", _kill_workbench, ("ready",), ground="workbench"),
     Fault("hangup", _hang_up, ("ready",)),
     Fault("supervisor", _kill_supervisor, ("interrupted",)),
-    Fault("container", _remove_container, ("interrupted",), reached=_container, spares=False),
+    Fault("container", _remove_container, ("interrupted",), reached=_has_container, spares=False),
     Fault(
         "relay",
         _kill_relay,
