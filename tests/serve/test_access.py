@@ -17,7 +17,7 @@ import aiohttp
 import pytest
 
 from engine.errors import UsageError
-from tests.serve.served import Served
+from tests.serve.served import Served, runs
 from tui.cli import main
 from tui.serve import access
 from tui.serve.session import cells
@@ -138,7 +138,7 @@ async def test_ctrl_c_leaves_nothing_behind(session: aiohttp.ClientSession, tmp_
         inside = served.workbenches()
         assert len(inside) == 1
         assert await asyncio.to_thread(served.end) == 0
-        assert not Path(f"/proc/{inside[0]}").exists()
+        assert not runs(inside[0])
         assert served.told.count("\n") == 1, "what it says at the start"
 
 
@@ -153,19 +153,11 @@ async def test_a_server_that_is_killed_takes_its_workbenches_along(
         inside = served.workbenches()
         await asyncio.to_thread(served.end, signal.SIGKILL)
         for _ in range(200):
-            if not any(_runs(pid) for pid in inside):
+            if not any(runs(pid) for pid in inside):
                 break
             await asyncio.sleep(0.05)
         assert inside
-        assert not any(_runs(pid) for pid in inside)
-
-
-def _runs(pid: int) -> bool:
-    """Whether a process does, and is not only waited for."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+        assert not any(runs(pid) for pid in inside)
 
 
 def test_a_port_that_is_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

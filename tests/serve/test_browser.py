@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,7 +13,7 @@ from engine.environment.load import load
 from engine.environment.trust import trust
 from tests.screens import recorded
 from tests.serve.browser import Page, browser, program
-from tests.serve.served import Served
+from tests.serve.served import Served, runs
 
 pytestmark = [
     pytest.mark.skipif(program() is None, reason="needs chromium (scripts/prepare test installs it, as root on Debian)")
@@ -68,10 +67,7 @@ async def test_open_click_and_leave(project: Path, tmp_path: Path) -> None:
             await page.until_said("M src/urls.py")
             blank = await open_page("about:blank")
             await page.ask("Page.bringToFront")
-            shown = await page.picture()
-            if kept := os.environ.get("FUMEHOOD_TEST_PICTURE"):
-                Path(kept).write_bytes(shown)
-            many, drawn = await colours(blank, shown)
+            many, drawn = await colours(blank, await page.picture())
             assert many > 50, "text has many shades"
             assert drawn > 10_000, "most of a diff is not background"
             assert {urlsplit(url).netloc for url in page.requested if not url.startswith("data:")} == {served.address}
@@ -90,7 +86,7 @@ async def test_open_click_and_leave(project: Path, tmp_path: Path) -> None:
             await page.until(lambda: bool(served.workbenches()), "another workbench")
             inside = served.workbenches()
             assert await asyncio.to_thread(served.end) == 0
-            assert not any(Path(f"/proc/{pid}").exists() for pid in inside)
+            assert not any(runs(pid) for pid in inside)
             assert "Traceback" not in served.told
 
 
