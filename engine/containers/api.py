@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing, suppress
 from typing import IO, Any
@@ -72,8 +73,19 @@ class Api:
         self._json("POST", f"/containers/{container}/kill")
 
     def remove(self, container: str) -> None:
-        """DELETE /containers/ID, running or not, with its anonymous volumes."""
-        self._json("DELETE", f"/containers/{container}", {"force": "1", "v": "1"})
+        """DELETE /containers/ID, running or not, with its anonymous volumes.
+
+        The engine may answer 500 while its last output is still being written to the folder that goes: asked again, it
+        takes the rest away.
+        """
+        for pause in (0.2, 1.0, 0.0):
+            try:
+                self._json("DELETE", f"/containers/{container}", {"force": "1", "v": "1"})
+                return
+            except Refused as error:
+                if error.status != 500 or not pause:
+                    raise
+            time.sleep(pause)
 
     def inspect(self, container: str, *, size: bool = False) -> Record:
         """GET /containers/ID/json; `size` adds what it has written (`SizeRw`), for which the engine walks its files."""

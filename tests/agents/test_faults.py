@@ -201,7 +201,10 @@ def test_a_container_that_is_removed(place: tuple[Kind, Lab, Path]) -> None:
         task = begin(place, model)
         wait_for_command(kind, lab, task)
         (container,) = containers(task)
-        subprocess.run(["docker", "rm", "-f", container], check=True, capture_output=True)
+        # While it writes, an engine may need to be told twice.
+        until(
+            lambda: not subprocess.run(["docker", "rm", "-f", container], capture_output=True).stderr or gone(container)
+        )
         finished, _ = ended(place, task)
     assert finished["status"] == "failed", finished
     assert finished["reason"]
@@ -217,6 +220,10 @@ def wait_for_command(kind: Kind, lab: Lab, task: str) -> None:
 def containers(task: str) -> list[str]:
     argv = ["docker", "ps", "-q", "--filter", f"name=^/fumehood-{task}-task-"]
     return subprocess.run(argv, check=True, capture_output=True, text=True).stdout.split()
+
+
+def gone(container: str) -> bool:
+    return subprocess.run(["docker", "inspect", container], capture_output=True).returncode != 0
 
 
 def top(container: str) -> str:

@@ -15,9 +15,11 @@ from engine.environment.trust import trusted
 from engine.tasks import events as ev
 from tests.screens import recorded
 from tui.app import Workbench
+from tui.output.screenful import Screenful
 from tui.panes.pane import Pane
 from tui.present import actions, words
 from tui.screens.bench import BenchScreen
+from tui.widgets.prompt_area import PromptArea
 
 if TYPE_CHECKING:
     from tests.screens.conftest import RecordedBench
@@ -38,7 +40,7 @@ def text_of(pilot: Pilot[int]) -> str:
     return "\n".join(strip.text for strip in pilot.app.screen._compositor.render_strips())
 
 
-async def until(pilot: Pilot[int], said: str, *, seconds: float = 10) -> str:
+async def until(pilot: Pilot[int], said: str, *, seconds: float = 30) -> str:
     """Wait until the screen says something."""
     for _ in range(int(seconds / 0.05)):
         await pilot.pause(0.05)
@@ -399,6 +401,33 @@ async def test_behind_a_dialog_only_what_changes_is_painted(app: App, monkeypatc
         frames.clear()
         await pilot.pause(1.0)
         assert frames == []
+
+
+async def test_a_key_in_a_dialog_is_painted_while_the_log_behind_it_changes(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded.finished()
+    async with app().run_test(size=WIDE) as pilot:
+        await until(pilot, "All 15 tests pass.")
+        await pilot.press("n")
+        await until(pilot, "New task")
+        written = Screenful()
+        monkeypatch.setattr(pilot.app, "_display", lambda _screen, frame: written.paint(frame, *WIDE, None))
+        pilot.app.screen.refresh()
+        await pilot.pause(0.2)
+        prompt = pilot.app.screen.query_one(PromptArea)
+        prompt.text = "typed"
+        for _ in range(1000):
+            await asyncio.sleep(0)
+            if prompt in pilot.app.screen._dirty_widgets:
+                break
+        # Its turn comes with the next frame; that of what is behind it comes before.
+        bench = screen_of(pilot)
+        bench.query_one("#head").refresh()
+        bench._compositor.update_widgets({bench.query_one("#head")})
+        bench._compositor_refresh()
+        await pilot.pause(0.3)
+        assert any("typed" in "".join(cell[0] for cell in row) for row in written._rows)
 
 
 async def test_the_open_task_comes_before_everything_else(app: App, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from tests.screens.terminal import WORKBENCH, Terminal
 from tests.screens.test_bench import NARROW, WIDE, screen_of, text_of, until, until_gone
 from tests.screens.test_hostile import PAYLOADS, hostile
 from tui.app import Workbench
+from tui.live.backlog import Backlog
 from tui.screens import log_out
 from tui.widgets.log_view import LogView
 
@@ -82,6 +83,31 @@ async def test_what_comes_while_searching_is_found_too(app: App) -> None:
         await pilot.press("N")
         await until(pilot, '"zebra" 1/2')
         assert "a zebra" in at_cursor(pilot)
+
+
+class Held(Backlog):
+    """Work that waits until it is let go."""
+
+    held = True
+
+    def _work(self) -> None:
+        while self.held:
+            time.sleep(0.01)
+        super()._work()
+
+
+async def test_enter_goes_to_what_is_found_later(app: App) -> None:
+    recorded.running()
+    async with app().run_test(size=WIDE, notifications=True) as pilot:
+        await until(pilot, "tests/test_client.py ....")
+        feed = screen_of(pilot).log_pane.feed
+        assert feed is not None
+        held = feed.backlog = Held()
+        # Of a command that runs it is not known yet how much there is to search.
+        await pilot.press("4", "slash", *"client.py", "enter")
+        await until(pilot, "searching")
+        held.held = False
+        await until(pilot, '"client.py" 2/2')
 
 
 async def test_a_large_output_is_there_before_its_lines_are_counted(app: App) -> None:

@@ -17,22 +17,22 @@ from engine.containers.endpoint import candidates, connect, translated
 from engine.containers.execution import pump
 from engine.errors import ContainerError, DockerUnavailable
 
-Serve = Callable[[bytes], Api]
+Serve = Callable[..., Api]
 
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Serve]:
-    """An engine that answers the next request with these bytes, and keeps what it was sent."""
+    """An engine that answers the next requests with these bytes, each once."""
     threads: list[threading.Thread] = []
 
-    def start(answer: bytes) -> Api:
+    def start(*answers: bytes) -> Api:
         path = tmp_path / f"{len(threads)}.sock"
         server = socket.socket(socket.AF_UNIX)
         server.bind(str(path))
         server.listen(1)
 
-        def once() -> None:
-            with server, server.accept()[0] as connection:
+        def once(answer: bytes) -> None:
+            with server.accept()[0] as connection:
                 connection.settimeout(5)
                 received = b""
                 while b"\r\n\r\n" not in received:
@@ -42,7 +42,12 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
                 while connection.recv(65536):
                     pass
 
-        thread = threading.Thread(target=once)
+        def each() -> None:
+            with server:
+                for answer in answers:
+                    once(answer)
+
+        thread = threading.Thread(target=each)
         thread.start()
         threads.append(thread)
         return Api(str(path), timeout=5)
@@ -83,6 +88,14 @@ def test_an_error_is_told_in_the_engines_words(serve: Serve) -> None:
     with pytest.raises(Refused, match="in use") as refused:
         api.start("x")
     assert refused.value.status == 409
+
+
+def test_a_removal_that_meets_the_last_output_is_asked_for_again(serve: Serve) -> None:
+    busy = b'HTTP/1.1 500 Error\r\nContent-Length: 33\r\n\r\n{"message":"directory not empty"}'
+    gone = b"HTTP/1.1 204 No Content\r\n\r\n"
+    serve(busy, gone).remove("x")
+    with pytest.raises(Refused, match="directory not empty"):
+        serve(busy, busy, busy).remove("x")
 
 
 def test_output_that_comes_with_the_head_of_an_upgrade_is_not_lost(serve: Serve) -> None:

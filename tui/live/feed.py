@@ -193,7 +193,7 @@ class Feed:
         if self.needle is None or not self.backlog.busy:
             return None
         size = sum(max(matches.searched, self._size_of(name)) for name, matches in self._matches.items())
-        return sum(matches.searched for matches in self._matches.values()) / size if size else None
+        return sum(matches.searched for matches in self._matches.values()) / size if size else 0.0
 
     def _size_of(self, name: str) -> int:
         block = self.story.blocks[self.story.number_of(name)]

@@ -91,10 +91,17 @@ class EngineScreen(Screen[None]):
         self.draft = Draft()
 
     def _compositor_refresh(self) -> None:
-        """As Textual's, but what changed behind a dialog is painted once: it would repaint everything from then on."""
+        """As Textual's, but what changed behind a dialog is painted once, and what changed in the dialog with it.
+
+        Textual would repaint everything from then on, and forget which parts of the dialog had yet to be painted.
+        """
         super()._compositor_refresh()
-        if self is not self.app.screen:
+        dialog = self.app.screen
+        if self is not dialog:
             self._repaint_required = False
+            if dialog._repaint_required and dialog.is_mounted:
+                dialog._repaint_required = False
+                dialog._dirty_widgets.add(dialog)
 
     @work(thread=True, exclusive=True, group="tasks", exit_on_error=False)
     def read_tasks(self, check: bool = False) -> None:

@@ -39,7 +39,9 @@ class FilterField(Input):
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
-        self._pane.set_filter(event.value)
+        # It comes after keys that were typed since: what the field says by now counts, and nothing once it is gone.
+        if self.display:
+            self._pane.set_filter(self.value)
 
     async def action_submit(self) -> None:
         """At once, with all that was typed: what is typed next is not for this field."""
