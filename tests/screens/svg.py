@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -33,11 +34,12 @@ def document(frames: Sequence[Frame], colours: TerminalTheme) -> str:
         colours: those of a terminal, for text that has no colour of its own.
     """
     looks: dict[str, str] = {}
+    ground = _ground(frames[0], colours)
     # (row, what is drawn of it) -> the frames it is drawn in
     drawn: dict[tuple[int, str], list[int]] = {}
     for number, frame in enumerate(frames):
         for y, row in enumerate(frame.rows):
-            if made := _row(row, y, colours, looks):
+            if made := _row(row, y, colours, looks, ground):
                 drawn.setdefault((y, made), []).append(number)
     columns = max(sum(cell_len(segment.text) for segment in row) for row in frames[0].rows)
     width, height = columns * _CELL + 2 * _MARGIN, len(frames[0].rows) * _LINE + 2 * _MARGIN
@@ -52,7 +54,6 @@ def document(frames: Sequence[Frame], colours: TerminalTheme) -> str:
     style = [f"text {{ font: {_SIZE}px {_FONTS}; white-space: pre; }}"]
     style += [f".{name} {{ {look} }}" for look, name in looks.items()]
     style += _animation(frames, spans)
-    ground = "#{:02x}{:02x}{:02x}".format(*colours.background_color)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}">\n'
         f"<style>\n{chr(10).join(style)}\n</style>\n"
@@ -61,13 +62,22 @@ def document(frames: Sequence[Frame], colours: TerminalTheme) -> str:
     )
 
 
-def _row(row: Sequence[Segment], y: int, colours: TerminalTheme, looks: dict[str, str]) -> str:
+def _ground(frame: Frame, colours: TerminalTheme) -> str:
+    """What is behind most of the cells."""
+    cells: Counter[str] = Counter()
+    for row in frame.rows:
+        for text, _, behind in _runs(row, colours):
+            cells[behind] += cell_len(text)
+    return cells.most_common(1)[0][0]
+
+
+def _row(row: Sequence[Segment], y: int, colours: TerminalTheme, looks: dict[str, str], ground: str) -> str:
     made, x, top = [], 0, y * _LINE
-    for text, look, ground in _runs(row, colours):
+    for text, look, behind in _runs(row, colours):
         cells = cell_len(text)
-        if ground != "#{:02x}{:02x}{:02x}".format(*colours.background_color):
+        if behind != ground:
             made.append(
-                f'<rect x="{x * _CELL:g}" y="{top:g}" width="{cells * _CELL:g}" height="{_LINE:g}" fill="{ground}"/>'
+                f'<rect x="{x * _CELL:g}" y="{top:g}" width="{cells * _CELL:g}" height="{_LINE:g}" fill="{behind}"/>'
             )
         bare = text.strip()
         if bare:
