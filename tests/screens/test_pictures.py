@@ -58,6 +58,8 @@ async def settled(pilot: Pilot[int]) -> list[list[Any]]:
     return before
 
 
+# Seconds of work, and minutes of the clock where a machine has other things to do.
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("size", SIZES)
 async def test_the_whole_walk(
