@@ -15,7 +15,7 @@ test: ## Run all tests: those of pure code first, then those with containers and
 	@scripts/prepare test
 	@status=0; \
 	$(BIN)/pytest -n 4 -m "not docker and not terminal and not slow" || status=$$?; \
-	$(BIN)/pytest -n 2 --dist loadfile -m "(docker or terminal) and not slow" || status=$$?; \
+	$(BIN)/pytest -n 3 --dist loadfile -m "(docker or terminal) and not slow" || status=$$?; \
 	exit $$status
 
 # Where the agents for tests are kept from one run to the next: 0.4 GB each.
@@ -35,6 +35,7 @@ test-slow: ## Run the tests that download for minutes: real projects, real agent
 faults: ## Cancel a hundred tasks, in every phase and state, and print how each ended
 	@scripts/prepare test
 	@$(BIN)/python -m tests.faults.cancel --runs 100
+	@$(BIN)/python -m tests.faults.crowd --tasks 50
 
 lint: ## Check style, types and the import rules
 	@scripts/prepare venv

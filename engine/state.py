@@ -57,7 +57,7 @@ def socket_dir(name: str) -> Path:
 
     `$XDG_RUNTIME_DIR` when there is one, else a folder of this user's in /tmp that nobody else can have made.
     """
-    base = _sockets()
+    base = sockets()
     base.mkdir(mode=0o700, parents=True, exist_ok=True)
     if base.is_symlink() or base.stat().st_uid != os.getuid():
         raise EngineError(f"{base} belongs to someone else", "remove it, or set XDG_RUNTIME_DIR")
@@ -68,11 +68,12 @@ def remove_socket_dirs(beginning: str) -> None:
     """Remove the socket folders with names that begin so, and their sockets, which nobody serves any more."""
     import shutil
 
-    for folder in _sockets().glob(f"{beginning}*"):
+    for folder in sockets().glob(f"{beginning}*"):
         shutil.rmtree(folder)
 
 
-def _sockets() -> Path:
+def sockets() -> Path:
+    """The folder of all folders for sockets, whether it is there or not."""
     runtime = Path(os.environ.get("XDG_RUNTIME_DIR", ""))
     return runtime / "fumehood" if runtime.is_absolute() else Path(f"/tmp/fumehood-{os.getuid()}")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import EngineError, UsageError
-from engine.state import tasks_dir, write_atomic
+from engine.state import locked, state_dir, tasks_dir, write_atomic
 
 if TYPE_CHECKING:
     from engine.bench.environments import Environments
@@ -113,8 +113,9 @@ class Tasks:
         """
         from engine.tasks import turns
 
-        state = self.get(reference)
-        return self._go_on(state, lambda folder: turns.ask(folder, state, prompt, attempt or state.chosen), fork=fork)
+        return self._go_on(
+            reference, lambda folder, state: turns.ask(folder, state, prompt, attempt or state.chosen), fork=fork
+        )
 
     def collect(self, reference: str, *, attempt: int = 0, fork: bool = False) -> str:
         """Bring out the files of an attempt that was interrupted or stopped (SPEC T8); returns the task's id.
@@ -125,26 +126,30 @@ class Tasks:
         """
         from engine.tasks import turns
 
-        state = self.get(reference)
-        return self._go_on(state, lambda folder: turns.collect(folder, state, attempt or state.chosen), fork=fork)
+        return self._go_on(
+            reference, lambda folder, state: turns.collect(folder, state, attempt or state.chosen), fork=fork
+        )
 
-    def _go_on(self, state: TaskState, ask: Callable[[Path], object], *, fork: bool) -> str:
+    def _go_on(self, reference: str, ask: Callable[[Path, TaskState], object], *, fork: bool) -> str:
         from engine.containers.endpoint import connect
         from engine.environment.trust import require
         from engine.tasks import events as ev
         from engine.tasks.journal import append_to
         from engine.tasks.spec import CANCEL
 
+        state = self.get(reference)
         if state.recording:
             raise UsageError(f"task {state.id} is a recording: there is nobody to ask", "start a task of your own")
         folder = self.folder(state.id)
         environment = self._environments.load(state.environment_path)
         require(environment)
         connect()
-        ask(folder)
-        # What ended the turn before does not end this one.
-        (folder / CANCEL).unlink(missing_ok=True)
-        append_to(folder, ev.TaskStatus(status="pending"))
+        with locked(_changes()):
+            ask(folder, self.get(state.id))
+            # What ended the turn before does not end this one.
+            (folder / CANCEL).unlink(missing_ok=True)
+            append_to(folder, ev.TaskStatus(status="pending"))
+        # Not while the lock is held: a fork would hold it on.
         _detach(folder, environment, fork=fork)
         return state.id
 
@@ -240,10 +245,11 @@ class Tasks:
         """
         from engine.tasks import trash
 
-        state = self.get(reference)
-        if not state.finished:
-            raise UsageError(f"task {state.id} still works", f"stop it first: fumehood cancel {state.id}")
-        trash.put(self.folder(state.id))
+        with locked(_changes()):
+            state = self.get(reference)
+            if not state.finished:
+                raise UsageError(f"task {state.id} still works", f"stop it first: fumehood cancel {state.id}")
+            trash.put(self.folder(state.id))
         if for_good:
             trash.empty(older=0, only=lambda task: task == state.id)
         return state.id
@@ -268,12 +274,13 @@ class Tasks:
         from engine.tasks import events as ev
         from engine.tasks.journal import append_to
 
-        state = self.get(reference)
-        if not state.finished:
-            raise UsageError(f"task {state.id} still works", f"pick when it has ended: fumehood logs -f {state.id}")
-        if not 1 <= attempt <= len(state.attempts):
-            raise UsageError(f"task {state.id} has no attempt {attempt}", f"it has 1 to {len(state.attempts)}")
-        append_to(self.folder(state.id), ev.AttemptPicked(run=attempt))
+        with locked(_changes()):
+            state = self.get(reference)
+            if not state.finished:
+                raise UsageError(f"task {state.id} still works", f"pick when it has ended: fumehood logs -f {state.id}")
+            if not 1 <= attempt <= len(state.attempts):
+                raise UsageError(f"task {state.id} has no attempt {attempt}", f"it has 1 to {len(state.attempts)}")
+            append_to(self.folder(state.id), ev.AttemptPicked(run=attempt))
         return self.get(state.id)
 
     def branches(self, environment: Environment) -> Sequence[str]:
@@ -288,6 +295,11 @@ class Tasks:
         mirror = Mirror(Source.of(environment))
         mirror.update()
         return mirror.names()
+
+
+def _changes() -> Path:
+    """The lock under which a task that has ended is looked at and changed: of two who do so at once, one is told."""
+    return state_dir() / "locks" / "changes.lock"
 
 
 def _detach(folder: Path, environment: Environment | None, *, fork: bool) -> None:

@@ -14,6 +14,8 @@ import msgspec
 from engine.errors import EngineError
 from engine.tasks.events import AnyEvent, CommandOutput, Event, Notice
 
+VERSION = 1
+"""The events' `v`. New kinds and fields leave it as it is; it grows when events mean something else than they did."""
 JOURNAL = "journal.jsonl"
 OUTPUT = "output"
 _READ_SIZE = 1 << 20
@@ -28,6 +30,7 @@ class _Numbered(msgspec.Struct):
 
 class _Typed(msgspec.Struct):
     type: str
+    v: int = 1
 
 
 _KNOWN = frozenset(kind.__struct_config__.tag for kind in get_args(AnyEvent))
@@ -111,7 +114,7 @@ def read(folder: Path, offset: int = 0) -> tuple[list[AnyEvent], int]:
         Lines of a kind this version does not know are passed over; a damaged one is a notice that says where it is.
 
     Raises:
-        EngineError: there is something that cannot be read.
+        EngineError: there is something that cannot be read, or a newer fumehood wrote it in its own way.
     """
     path = folder / JOURNAL
     try:
@@ -133,20 +136,31 @@ def read(folder: Path, offset: int = 0) -> tuple[list[AnyEvent], int]:
     start = 0
     for line in data[:end].split(b"\n")[:-1]:
         try:
-            events.append(_decoder.decode(line))
+            event = _decoder.decode(line)
+            if event.v > VERSION:
+                raise made_by_newer(path)
+            events.append(event)
         except (msgspec.MsgspecError, UnicodeDecodeError):
-            if not _is_later(line):
+            if not _is_later(path, line):
                 events.append(_damaged(path, offset + start, events[-1] if events else None))
         start += len(line) + 1
     return events, offset + end
 
 
-def _is_later(line: bytes) -> bool:
-    """Whether a line is an event of a kind that only a later version knows."""
+def _is_later(path: Path, line: bytes) -> bool:
+    """Whether a line is an event of a kind that only a later release knows."""
     try:
-        return msgspec.json.decode(line, type=_Typed).type not in _KNOWN
+        event = msgspec.json.decode(line, type=_Typed)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return False
+    if event.v > VERSION:
+        raise made_by_newer(path)
+    return event.type not in _KNOWN
+
+
+def made_by_newer(path: Path) -> EngineError:
+    """The error of a file that only a newer release can read; it is left as it is."""
+    return EngineError(f"{path} was made by a newer fumehood", "update fumehood; other tasks do not depend on it")
 
 
 def _damaged(path: Path, offset: int, before: Event | None) -> Notice:

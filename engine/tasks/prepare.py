@@ -62,7 +62,8 @@ def base_image(work: Work) -> str:
     if found:
         return found
     if name.startswith("fumehood/base"):
-        raise ContainerError(f"image {name} is not there", "make it on this machine: `fumehood image bootstrap`")
+        hint = "check the digest" if "@" in name else "make it on this machine: `fumehood image bootstrap`"
+        raise ContainerError(f"image {name} is not there", hint)
     return images.pull(work.api, name, work.note, work.stop.check)
 
 

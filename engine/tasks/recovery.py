@@ -17,7 +17,7 @@ from engine.state import Lock, remove_socket_dirs, tasks_dir
 from engine.tasks import events as ev
 from engine.tasks.journal import append_to, read_all
 from engine.tasks.model import TaskState, fold
-from engine.tasks.spec import LOCK
+from engine.tasks.spec import LOCK, supervisors_log
 from engine.tasks.unfinished import endings
 
 if TYPE_CHECKING:
@@ -45,12 +45,26 @@ def mark_interrupted(folder: Path, state: TaskState) -> None:
     if not lock.try_acquire():
         return
     try:
+        state = fold(folder.name, read_all(folder))
+        if state.finished:
+            # Somebody else looked at the same moment.
+            return
         where = f" in {state.phase}" if state.phase else ""
-        reason = f"interrupted{where}: its supervisor ended{_settled(folder, state)}"
+        reason = f"interrupted{where}: its supervisor ended{_settled(folder, state)}{_last_words(state)}"
         owed = endings(read_all(folder), command="lost", run="failed", reason="its supervisor ended")
         append_to(folder, *owed, ev.TaskStatus(status="interrupted", reason=reason))
     finally:
         lock.release()
+
+
+def _last_words(state: TaskState) -> str:
+    """Where supervisors have said something since the task was heard of; a killed one says nothing."""
+    log = supervisors_log()
+    try:
+        said = log.stat().st_mtime >= state.updated_at
+    except OSError:
+        return ""
+    return f"; what supervisors said last is in {log}" if said else ""
 
 
 def _settled(folder: Path, state: TaskState) -> str:

@@ -81,10 +81,13 @@ def load(folder: Path) -> TaskSpec:
     """Read a task's `task.toml`.
 
     Raises:
-        EngineError: it is missing or damaged.
+        EngineError: it is missing, damaged, or made by a newer fumehood.
     """
     try:
         data = tomllib.loads((folder / SPEC).read_text())
+        if unknown := data.keys() - TaskSpec.__slots__:
+            told = f"{folder / SPEC} has keys of a newer fumehood: {', '.join(sorted(unknown))}"
+            raise EngineError(told, "update fumehood, or ask for the task again")
         return TaskSpec(**data)
     except (OSError, ValueError, TypeError) as error:
         raise EngineError(f"{folder / SPEC} is unusable: {error}", "the task cannot go on; start it again") from error

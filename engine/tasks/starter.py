@@ -54,7 +54,8 @@ _NEEDED = (
 )
 
 
-def _address() -> Path:
+def address() -> Path:
+    """Where the starter listens."""
     state = hashlib.sha256(os.fsencode(state_dir())).hexdigest()[:12]
     return socket_dir(f"starter-{state}") / "socket"
 
@@ -69,7 +70,7 @@ def ask(folder: Path) -> bool:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(_SECONDS)
         try:
-            connection.connect(str(_address()))
+            connection.connect(str(address()))
             connection.sendall(request.encode("utf-8", "surrogateescape") + b"\n")
             return connection.recv(16) == b"started"
         except OSError:
@@ -85,19 +86,19 @@ def serve(lifeline: int) -> None:
         import_module(name)
     # What is here now is shared with every fork; collecting it would only copy it.
     gc.freeze()
-    address = _address()
+    place = address()
     with suppress(FileNotFoundError):
-        address.unlink()
+        place.unlink()
     # Children are reaped by the kernel.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(address))
-        address.chmod(0o600)
+        listener.bind(str(place))
+        place.chmod(0o600)
         listener.listen(16)
         while True:
             ready, _, _ = select.select([listener.fileno(), lifeline], [], [])
             if lifeline in ready:
-                address.unlink(missing_ok=True)
+                place.unlink(missing_ok=True)
                 return
             connection, _ = listener.accept()
             with connection:

@@ -17,7 +17,8 @@ from engine.errors import Cancelled, ContainerError, EngineError, Lost, PhaseFai
 from engine.state import Lock
 from engine.tasks import events as ev
 from engine.tasks import queue, turns
-from engine.tasks.journal import Journal
+from engine.tasks.journal import Journal, read_all
+from engine.tasks.model import fold
 from engine.tasks.recorder import Recorder
 from engine.tasks.spec import LOCK, PLAYBACK, TaskSpec, load
 from engine.tasks.stop import Stop
@@ -50,12 +51,17 @@ def supervise(folder: Path, environment: Environment | None = None) -> None:
         return
     no_core_files()
     spec = load(folder)
+    state = fold(spec.id, read_all(folder))
+    if state.finished:
+        # Two were started for one request, and the other was quicker.
+        lock.release()
+        return
     journal = Journal(folder)
     recorder = Recorder(folder, journal)
     stop = Stop(folder, tick=recorder.flush, force=partial(_settle, folder))
     try:
-        turn, base_sha = _turn_now(folder, spec)
-        status, reason = _run(spec, turn, base_sha, environment, recorder, stop)
+        turn = turns.pending(folder, state) or turns.first(spec)
+        status, reason = _run(spec, turn, state.base_sha, environment, recorder, stop)
     except Exception as error:
         told = traceback.format_exc()
         (folder / LOG).write_text(recorder.masker.text(told) if recorder.masker else told)
@@ -82,17 +88,6 @@ def _clear_up(*, engine_away: bool) -> None:
     except Exception as error:
         # Not its text: nobody masks it here.
         print(f"{time.strftime('%F %T')} clearing up failed: {type(error).__name__}", file=sys.stderr, flush=True)
-
-
-def _turn_now(folder: Path, spec: TaskSpec) -> tuple[Turn, str]:
-    """What is asked of the task now, and the commit it works on when that is known already."""
-    if not (folder / turns.FOLDER).is_dir():
-        return turns.first(spec), ""
-    from engine.tasks.journal import read_all
-    from engine.tasks.model import fold
-
-    state = fold(spec.id, read_all(folder))
-    return turns.pending(folder, state) or turns.first(spec), state.base_sha
 
 
 def _run(

@@ -36,6 +36,8 @@ def put(task: Path) -> None:
     """
     lock = Lock(task / LOCK)
     until = time.monotonic() + _PATIENCE
+    if not task.is_dir():
+        raise UsageError(f"there is no task {task.name!r}", "`fumehood list` shows them")
     while not lock.try_acquire():
         if time.monotonic() > until:
             raise UsageError(f"task {task.name} still works", f"stop it first: fumehood cancel {task.name}")

@@ -124,20 +124,19 @@ def test_an_environment_without_cache_keeps_nothing(lab: Lab) -> None:
     assert found.stdout == ""
 
 
-def test_resets_while_tasks_start_break_none_of_them(lab: Lab) -> None:
-    folder = lab.project("storm", environment("true", command="echo fine", name="storm"))
+@pytest.mark.parametrize("resets", [5, pytest.param(100, marks=pytest.mark.slow)])
+def test_resets_while_tasks_start_break_none_of_them(lab: Lab, resets: int) -> None:
+    folder = lab.project(f"storm{resets}", environment("true", command="echo fine", name=f"storm{resets}"))
     lab.task(folder)
-    done = threading.Event()
 
     def reset() -> None:
-        while not done.is_set():
+        for _ in range(resets):
             lab.run("cache", "reset", "--env", str(folder))
 
     thread = threading.Thread(target=reset)
     thread.start()
-    try:
-        states = [lab.task(folder) for _ in range(4)]
-    finally:
-        done.set()
-        thread.join()
-    assert [state["status"] for state in states] == ["ready"] * 4, [state["error"] for state in states]
+    states = []
+    while thread.is_alive() or len(states) < 4:
+        states.append(lab.task(folder))
+    thread.join()
+    assert {state["status"] for state in states} == {"ready"}, [state["error"] for state in states]

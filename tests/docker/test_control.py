@@ -113,7 +113,15 @@ def test_a_time_limit_ends_the_agent_and_keeps_what_it_did(lab: Lab) -> None:
         ("exit 1", 1, "exit code 1"),
         ("nonexistent-program", 127, "not found"),
         ("kill -9 $$", 137, "killed"),
-        ("true", 0, ""),
+        ("/etc/passwd", 126, "cannot be executed"),
+        # What it leaves running holds its output open.
+        ("sleep 600 & exit 3", 3, "exit code 3"),
+        ("true", 0, "It printed nothing"),
+        (
+            "for i in $(seq 50); do (sleep 0.1 & sleep 0.1 &) ; done; sleep 1; ps -e -o stat= | grep -c Z; true",
+            0,
+            "```\n0\n",
+        ),
     ],
 )
 def test_the_end_of_the_agents_program_is_told_as_it_was(lab: Lab, command: str, code: int, reason: str) -> None:

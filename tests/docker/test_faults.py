@@ -38,6 +38,9 @@ def test_no_image(lab: Lab) -> None:
     refused(run(lab, project), 1, "image fumehood/base:nonexistent is not there", "fumehood image bootstrap")
     (project / "fumehood.toml").write_text(environment(more='[image]\nname = "localhost:1/no/where:x"\n'))
     refused(run(lab, project), 1, "localhost:1/no/where:x")
+    wrong = f"fumehood/base:bookworm@sha256:{0:064}"
+    (project / "fumehood.toml").write_text(environment(more=f'[image]\nname = "{wrong}"\n'))
+    refused(run(lab, project), 1, f"image {wrong} is not there", "check the digest")
 
 
 def test_an_environment_nobody_agreed_to(lab: Lab) -> None:

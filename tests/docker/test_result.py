@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -130,3 +131,27 @@ echo changed > README
     assert "+changed" in lab.run("diff", state["id"]).stdout
     assert lab.run("apply", state["id"]).returncode == 0
     assert not mark.exists()
+
+
+def test_an_odd_repository_is_worked_on_exactly(lab: Lab) -> None:
+    """Names that differ in case only, a link in a circle, quotes, bytes that are no text; a branch with such a name."""
+    names = "Readme README 'a \"b\"' $'new\\nline' $'latin-\\xe9' -x"
+    work = f"for name in {names}; do printf '%s\\n' changed >> ./\"$name\"; done; ln -sfn loop2 loop; git branch --show-current"
+    project = lab.project("odd", environment(command=work, name="odd"))
+    make = f'rm README; for name in {names}; do echo one > ./"$name"; done; ln -s loop loop'
+    subprocess.run(["bash", "-ec", make], cwd=project, check=True)
+    lab.git(project, "checkout", "-q", "-b", "Ünïcode")
+    lab.git(project, "add", "-A")
+    lab.git(project, "commit", "-qm", "odd")
+    lab.git(project, "branch", "-D", "main")
+    state = lab.task(project)
+    assert state["status"] == "ready", state["error"]
+    assert state["attempts"][0]["diff"]["files_changed"] == 7
+    applied = lab.run("apply", state["id"], cwd=project)
+    assert applied.returncode == 0, applied.stderr
+    found = {os.fsencode(path.name): str(path.readlink()) if path.is_symlink() else path.read_text()
+             for path in project.iterdir() if path.name not in (".git", "fumehood.toml")}  # fmt: skip
+    assert found.pop(b"loop") == "loop2"
+    assert found == dict.fromkeys(
+        (b"Readme", b"README", b'a "b"', b"new\nline", b"latin-\xe9", b"-x"), "one\nchanged\n"
+    )

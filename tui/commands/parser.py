@@ -328,7 +328,8 @@ def _machine_verbs(verbs: Verbs) -> None:
     verb.add_argument("--suite", default=None, help="Debian suite (default: this machine's, else bookworm)")
     verb.add_argument("packages", nargs="*", metavar="PACKAGE", help="Debian packages to add")
     _verb(image, "list", "images:list_", "list the engine's images")
-    _verb(verbs, "doctor", "doctor:doctor", "check what fumehood needs on this machine")
+    verb = _verb(verbs, "doctor", "doctor:doctor", "check what fumehood needs on this machine")
+    verb.add_argument("--fix", action="store_true", help="mend what needs no decision: rights, dead tasks, leftovers")
     verb = _verb(verbs, "demo", "demo:demo", "run the whole job on a sample project with the replay agent")
     verb.add_argument("--no-tui", action="store_true", help="without the workbench: answer, diff and timings as text")
 

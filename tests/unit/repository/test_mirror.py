@@ -280,6 +280,15 @@ def test_a_server_that_never_answers(tmp_path: Path) -> None:
         over.set()
 
 
+def test_a_server_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-git-upload-pack-advertisement\r\nContent-Length: 100000\r\n\r\n"
+    with server(lambda connection: connection.sendall(head + b"001e# service=git-upload-pack\n0000")) as url:
+        mirror = Mirror(Source.from_url(url, tmp_path))
+        with pytest.raises(RepositoryError, match="cannot read the repository"):
+            mirror.update(timeout=20)
+    assert not mirror.git_dir.exists()
+
+
 def test_a_server_that_asks_for_a_password(tmp_path: Path) -> None:
     reply = b"HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     with server(lambda connection: connection.sendall(reply)) as url:

@@ -1,14 +1,13 @@
-"""What fumehood needs of this machine, checked one by one (SPEC L3 `doctor`)."""
+"""The programs that fumehood works with: git, forges, agents, the container engine and its runtime."""
 
 from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
-from engine.errors import EngineError, RepositoryError
-from engine.state import private_dir, state_dir
+from engine.doctor.check import Check
+from engine.errors import RepositoryError
 
 Version = tuple[int, ...]
 # Faults that a runtime may have, each with the first good release of every line; an older line has it too.
@@ -18,50 +17,10 @@ _RUNC_FAULTS: dict[str, tuple[Version, ...]] = {
 }
 # The engine's resolver forwarded queries of internal networks: CVE-2024-29018.
 _RESOLVER_FIXED: tuple[Version, ...] = ((23, 0, 11), (25, 0, 5), (26, 0, 0))
-_DISK_LOW = 5 << 30
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One finding: `ok` None is a warning, work goes on; `hint` says what to do."""
-
-    name: str
-    ok: bool | None
-    message: str
-    hint: str = ""
-
-
-def checks() -> Iterator[Check]:
-    """Every check, as its result comes in; none raises."""
-    yield from _guarded("state folder", _state)
-    yield from _guarded("git", _git)
-    yield from _guarded("forge", _forges)
-    yield from _guarded("container engine", _engine)
-
-
-def _guarded(name: str, check: Callable[[], Iterator[Check]]) -> Iterator[Check]:
-    try:
-        yield from check()
-    except EngineError as error:
-        yield Check(name, False, error.message, error.hint)
-
-
-def _state() -> Iterator[Check]:
-    try:
-        folder = private_dir(state_dir())
-        free = shutil.disk_usage(folder).free
-    except OSError as error:
-        yield Check("state folder", False, f"{state_dir()}: {error.strerror}", "give your user write access to it")
-        return
-    if folder.stat().st_mode & 0o077:
-        yield Check("state folder", False, f"{folder} is open to other users", f"chmod 700 {folder}")
-    else:
-        yield Check("state folder", True, str(folder))
-    low = free < _DISK_LOW
-    yield Check("disk", None if low else True, f"{free / 1e9:.0f} GB free", "free some space" if low else "")
-
-
-def _git() -> Iterator[Check]:
+def git() -> Iterator[Check]:
+    """git, and who commits."""
     path = shutil.which("git")
     if path is None:
         yield Check("git", False, "git is not installed", "Debian: apt-get install git")
@@ -77,7 +36,8 @@ def _git() -> Iterator[Check]:
         yield Check("git identity", True, f"{who.name} <{who.email}>")
 
 
-def _forges() -> Iterator[Check]:
+def forges() -> Iterator[Check]:
+    """Tokens that there are for forges."""
     from engine.publish.tokens import known_hosts
 
     found = False
@@ -89,31 +49,43 @@ def _forges() -> Iterator[Check]:
         yield Check("forge", True, "no token: all but `fumehood pr` works", hint)
 
 
-def _engine() -> Iterator[Check]:
+def agents() -> Iterator[Check]:
+    """The agents that could work, and what the others lack."""
+    from engine.agents.listing import listing
+
+    entries = [entry for entry in listing() if entry.usable]
+    ready = [f"{entry.name} {entry.version}".strip() for entry in entries if not entry.missing]
+    others = [entry.name for entry in entries if entry.missing]
+    told = f"ready: {', '.join(ready) or 'none'}" + (f"; not ready: {', '.join(others)}" if others else "")
+    yield Check("agents", True if ready else None, told, "`fumehood agent list` says what they lack" if others else "")
+
+
+def engine() -> Iterator[Check]:
+    """The container engine, its runtime, and the base image."""
     from engine.containers.endpoint import connect, describe
 
-    engine = describe()
+    found = describe()
     yield Check(
         "container engine",
         True,
-        f"{engine.name} {engine.version} at {engine.url}, {engine.storage}",
+        f"{found.name} {found.version} at {found.url}, {found.storage}",
         "older than the fix of CVE-2024-29018; tasks are not affected, as they have no network and no resolver"
-        if engine.name == "docker" and _older(engine.version, _RESOLVER_FIXED)
+        if found.name == "docker" and _older(found.version, _RESOLVER_FIXED)
         else "",
     )
-    faults = [names for names, fixed in _RUNC_FAULTS.items() if _older(engine.runtime, fixed)]
+    faults = [names for names, fixed in _RUNC_FAULTS.items() if _older(found.runtime, fixed)]
     yield Check(
         "runtime",
         None if faults else True,
-        f"runc {engine.runtime or 'unknown'}",
+        f"runc {found.runtime or 'unknown'}",
         f"older than the fixes of {', '.join(faults)} (container escapes): update it" if faults else "",
     )
     from engine.containers import images
     from engine.environment.model import DEFAULT_IMAGE
 
-    found = images.find(connect(), DEFAULT_IMAGE)
-    if found:
-        yield Check("base image", True, f"{DEFAULT_IMAGE} {found[7:19]}")
+    image = images.find(connect(), DEFAULT_IMAGE)
+    if image:
+        yield Check("base image", True, f"{DEFAULT_IMAGE} {image[7:19]}")
         return
     tool = shutil.which("debootstrap") or shutil.which("mmdebstrap")
     hint = "make it: fumehood image bootstrap" + ("" if tool else " (needs `apt-get install debootstrap`)")
