@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo agents test test-slow faults lint bench
+.PHONY: help demo agents test test-slow faults lint bench screenshots
 
 BIN := .venv/bin
 export PYTHON
@@ -45,6 +45,10 @@ lint: ## Check style, types and the import rules
 	$(BIN)/mypy --strict engine tui || status=1; \
 	$(BIN)/lint-imports --no-cache --no-logo || status=1; \
 	exit $$status
+
+screenshots: ## Take the pictures of the README, from recorded tasks
+	@scripts/prepare venv
+	@$(BIN)/python -m tests.screens.screenshots docs/pictures
 
 bench: ## Measure the start of a task and of a command against docker's own, and the workbench against its peers
 	@scripts/prepare
