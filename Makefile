@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo agents test test-slow faults lint bench
+.PHONY: help demo agents test test-slow faults lint bench screenshots
 
 BIN := .venv/bin
 export PYTHON
@@ -15,7 +15,7 @@ test: ## Run all tests: those of pure code first, then those with containers and
 	@scripts/prepare test
 	@status=0; \
 	$(BIN)/pytest -n 4 -m "not docker and not terminal and not slow" || status=$$?; \
-	$(BIN)/pytest -n 2 --dist loadfile -m "(docker or terminal) and not slow" || status=$$?; \
+	$(BIN)/pytest -n 3 --dist loadfile -m "(docker or terminal) and not slow" || status=$$?; \
 	exit $$status
 
 # Where the agents for tests are kept from one run to the next: 0.4 GB each.
@@ -50,6 +50,10 @@ lint: ## Check style, types and the import rules
 	$(BIN)/mypy --strict engine tui || status=1; \
 	$(BIN)/lint-imports --no-cache --no-logo || status=1; \
 	exit $$status
+
+screenshots: ## Take the pictures of the README, from recorded tasks
+	@scripts/prepare venv
+	@$(BIN)/python -m tests.screens.screenshots docs/pictures
 
 bench: ## Measure the start of a task and of a command against docker's own, and the workbench against its peers
 	@scripts/prepare

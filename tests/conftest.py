@@ -7,6 +7,11 @@ from pathlib import Path
 import pytest
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How new pictures of screens are taken."""
+    parser.addoption("--update-pictures", action="store_true", help="keep the screens of test_pictures as they are now")
+
+
 @pytest.fixture(autouse=True)
 def isolated_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A fresh HOME and fresh XDG folders, and a fixed git identity."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 import time
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from engine.tasks.work import Work
 
 LOG = "supervisor.log"
-_NICE = 5
 
 
 def supervise(folder: Path, environment: Environment | None = None) -> None:
@@ -52,8 +50,6 @@ def supervise(folder: Path, environment: Environment | None = None) -> None:
         lock.release()
         return
     no_core_files()
-    # Many of these at once must not be felt at the keys; a machine with nothing else to do runs them as fast.
-    os.nice(_NICE)
     spec = load(folder)
     state = fold(spec.id, read_all(folder))
     if state.finished:

@@ -10,9 +10,6 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
-from engine.bench.publishing import Publishing
-from engine.publish import text
-from engine.publish.wish import Publication
 from tests.screens import recorded
 from tests.screens.conftest import RecordedBench
 from tests.screens.test_bench import until
@@ -158,26 +155,3 @@ async def test_without_a_result_there_is_nothing_to_publish(made: Made, app: Cal
         await until(pilot, "bump httpx")
         await pilot.press("5", "P")
         await until(pilot, "There is no result to publish yet.")
-
-
-@pytest.mark.usefixtures("still_clock")
-@pytest.mark.parametrize("size", [(80, 24), (160, 45)], ids=["narrow", "wide"])
-def test_picture(snap_compare: Callable[..., bool], bench: RecordedBench, size: tuple[int, int]) -> None:
-    recorded.finished()
-    bench.publishing = Planning(bench.cwd, bench.environments, bench.tasks)
-
-    async def before(pilot: Pilot[int]) -> None:
-        await until(pilot, "+10 −2")
-        pilot.app.theme = "dark"
-        await pilot.press("5", "P")
-        await until(pilot, "keep for later")
-
-    assert snap_compare(Workbench(bench), terminal_size=size, run_before=before)
-
-
-class Planning(Publishing):
-    """A plan without a repository."""
-
-    def plan(self, reference: str, wanted: Publication, attempt: int = 1) -> Publication:
-        title, body = text.proposed(recorded.PROMPT, recorded.ANSWER)
-        return Publication("git@forge.example:me/web.git", f"fumehood/{reference}", title, body)

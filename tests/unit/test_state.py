@@ -6,7 +6,9 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -97,18 +99,25 @@ def test_what_lies_in_a_lock_file_is_nobodys_claim(tmp_path: Path) -> None:
     lock.release()
 
 
+@pytest.fixture
+def runtime() -> Iterator[Path]:
+    """A runtime folder with a name as short as those of real ones: that of a socket has 107 bytes at most."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        yield Path(folder)
+
+
 @pytest.mark.parametrize("left", ["socket", "link"])
 def test_a_starter_takes_the_place_of_what_lies_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: str
+    runtime: Path, monkeypatch: pytest.MonkeyPatch, left: str
 ) -> None:
     """A socket that nobody serves any more, or a link to a file of the user's, which stays."""
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    (tmp_path / "mine").write_text("mine")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
+    (runtime / "mine").write_text("mine")
     if left == "socket":
         with socket.socket(socket.AF_UNIX) as nobody:
             nobody.bind(str(starter.address()))
     else:
-        starter.address().symlink_to(tmp_path / "mine")
+        starter.address().symlink_to(runtime / "mine")
     readable, writable = os.pipe()
     begun = subprocess.Popen([sys.executable, "-m", "engine.tasks.starter", str(readable)], pass_fds=(readable,))
     os.close(readable)
@@ -122,7 +131,7 @@ def test_a_starter_takes_the_place_of_what_lies_there(
     finally:
         os.close(writable)
         assert begun.wait(timeout=30) == 0
-    assert (tmp_path / "mine").read_text() == "mine"
+    assert (runtime / "mine").read_text() == "mine"
 
 
 def begun_listening() -> bool:

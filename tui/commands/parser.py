@@ -48,6 +48,11 @@ _EXPORT_EXAMPLES = """examples:
   fumehood export k3m9xq --bundle sum.bundle
   fumehood export k3m9xq --patch sum.patch"""
 
+_SERVE_EXAMPLES = """examples:
+  fumehood serve
+  ssh -L 8800:127.0.0.1:8800 HOST fumehood serve --port 8800
+The link counts once; press enter for another. Only this machine can reach it."""
+
 _FORMATS = "codex, codex-scripts, codex-cloud, devcontainer, cursor, copilot, container-use"
 
 _IMPORT_EXAMPLES = """examples:
@@ -190,6 +195,10 @@ def _task_verbs(verbs: Verbs) -> None:
 
     verb = _verb(verbs, "attach", "workbench:workbench", "open the workbench on a task")
     verb.add_argument("task", metavar="TASK")
+    _workbench_options(verb)
+    verb = _verb(verbs, "serve", "serve:serve", "open the workbench in a browser", _SERVE_EXAMPLES)
+    verb.add_argument("--port", type=int, default=8800, metavar="N", help="0 for any that is free (default: 8800)")
+    verb.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="an IP address (default: 127.0.0.1)")
     _workbench_options(verb)
 
 

@@ -255,4 +255,5 @@ def _why_none(state: TaskState | None) -> list[str]:
         return ["The diff comes when the agent is done.", "", "Until then the log (4) shows what it does."]
     if state.status in ("ready", "applied"):
         return ["Nothing was changed."]
-    return [f"There is no diff: the task is {state.status}.", "", "The log (4) says why."]
+    ended = "failed" if state.status == "error" else f"was {state.status}"
+    return [f"There is no diff: the task {ended}.", "", "The log (4) says why."]

@@ -62,6 +62,10 @@ class LogPane(Pane):
         self.reader.show(feed)
         self.tick()
 
+    def on_resize(self) -> None:
+        """The phases fill the line there is."""
+        self.tick()
+
     def tick(self) -> None:
         """Bring bars and titles up to date; paints only what reads differently."""
         feed = self.feed

@@ -62,6 +62,8 @@ class TasksPane(Pane):
             self.select(at)
         count = f"{len(self._states):,}" if self._states else ""
         self.set_title(f"{len(shown):,} of {count} with “{self.filter}”" if self.filter else count)
+        for field in self.query(FilterField):
+            field.found = f"{len(shown):,} of {count}" if self.filter else ""
 
     @property
     def selected(self) -> str:

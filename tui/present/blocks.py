@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import lru_cache
 
+from rich.cells import cell_len
+
 from tui.live.line_index import Line
 from tui.present import sgr, words
 from tui.present.needle import places
@@ -142,16 +144,27 @@ def _answer_rows(block: Text, width: int) -> list[Row]:
 
 def _end_rows(block: Text, width: int) -> list[Row]:
     glyph, role = words.state(block.status)
-    said = f"{block.status}: {block.text}" if block.text else block.status
+    said = _ending(block)
     lines = wrap(said, width - 5)
-    rows = [row((f" {glyph} ", role), (lines[0], f"strong {role}"), right=((f"{block.hint}  ", "muted"),))]
-    return rows + [row("   ", (line, role)) for line in lines[1:]]
+    beside = len(lines) == 1 and cell_len(lines[0]) + cell_len(block.hint) + 8 <= width
+    rows = [row((f" {glyph} ", role), (lines[0], f"strong {role}"))]
+    if beside:
+        return [replace(rows[0], right=((f"{block.hint}  ", "muted"),))]
+    rows += [row("   ", (line, role)) for line in lines[1:]]
+    return rows + [row("   ", (line, "muted")) for line in wrap(block.hint, width - 5) if line]
+
+
+def _ending(block: Text) -> str:
+    """The status and its reason, which may begin with the same word."""
+    if not block.text or block.text.startswith(block.status):
+        return block.text or block.status
+    return f"{block.status}: {block.text}"
 
 
 def plain_text(block: Text) -> list[str]:
     """A text as lines without a width."""
     if block.kind == "end":
-        return ["", f"{block.status}: {block.text}" if block.text else block.status]
+        return ["", _ending(block)]
     if block.kind in ("phase", "answer"):
         heading = ["", f"── {block.text if block.kind == 'phase' else 'answer'}"]
         return heading if block.kind == "phase" else [*heading, *block.text.splitlines()]

@@ -95,7 +95,7 @@ def comment_rows(comment: Comment, width: int, *, outdated: bool = False) -> lis
         rows.append(row(bar, (f"outdated · {about[-1]} is not in this diff: ", "warn"), (code, "muted")))
     body = wrap(comment.body.strip() or "(empty)", max(20, min(width, 104) - 6))
     rows += [row(bar, (line, "muted" if comment.sent else "")) for line in body]
-    rows[-1] = row(*rows[-1].left, right=() if outdated else ((f"{' · '.join(about)} ", "faint"),))
+    rows[-1] = row(*rows[-1].left, right=() if outdated else ((f"{' · '.join(about)} ", "muted"),))
     return [Row(made.left, made.right, "remark") for made in rows]
 
 

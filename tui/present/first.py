@@ -63,7 +63,7 @@ def _reach(look: FirstLook) -> Iterator[Row]:
 def _agent(look: FirstLook) -> Iterator[Row]:
     yield _fact("agent", (look.agent, "strong"), (_WHAT.get(look.agent, ""), "muted"))
     for name, why in look.lacking:
-        yield _fact("", (f"{name}: {why}", "faint"))
+        yield _fact("", (f"{name}: {why}", "muted"))
 
 
 _WHAT = {"command": "  runs the prompt as a shell line, until another can start"}

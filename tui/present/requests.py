@@ -175,7 +175,7 @@ def _host_row(host: Host, traffic: Traffic, width: int) -> Row:
     left.append((f"  {one_line(' '.join(methods[:4]), 40)}", "muted"))
     if host.decision == "allowed":
         kind = next(iter(host.kinds))
-        left.append((f"  {one_line(kind.rule, 60)}", "faint"))
+        left.append((f"  {one_line(kind.rule, 60)}", "muted"))
         return Row(tuple(left), ((f"{_bytes(host.total)} ", "muted"),))
     command = next((kind.command for kind in reversed(host.kinds) if kind.command), "")
     text = traffic.commands.get(command, "")
@@ -196,7 +196,7 @@ def _detail_rows(host: Host, kinds: list[Kind], traffic: Traffic, width: int) ->
         made += [
             row(("            ", ""), (part, "muted")) for part in (wrap(one_line(why, 400), width - 14) if why else ())
         ]
-        made.append(row(("            ", ""), (_cause(kind, traffic), "faint")))
+        made.append(row(("            ", ""), (_cause(kind, traffic), "muted")))
     if host.more:
         made.append(row((f"   and {words.count(host.more, 'more request')}, not told apart", "muted")))
     return made

@@ -30,9 +30,9 @@ def list_row(state: TaskState, now: float, *, width: int = 0, several: bool = Fa
     if len(state.attempts) > 1:
         right.insert(0, (f"×{len(state.attempts)} ", "muted"))
     if width >= _ROOMY:
-        right.insert(0, (f"{one_line(state.agent, 12)} · {one_line(state.branch, 24) or 'default branch'}  ", "faint"))
+        right.insert(0, (f"{one_line(state.agent, 12)} · {one_line(state.branch, 24) or 'default branch'}  ", "muted"))
     if state.finished:
-        right.append((f" {words.ago(now - state.created_at):>3}", "faint"))
+        right.append((f" {words.ago(now - state.created_at):>3}", "muted"))
     return row(*left, right=(*right, (" ", "")))
 
 

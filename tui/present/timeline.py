@@ -96,14 +96,13 @@ def line(times: Sequence[PhaseTime], width: int, *, finished: bool = False) -> R
         return row((" waiting to begin" if not finished else "", "muted"))
     most = slowest(times)
     shown = [_in_line(time, most) for time in times]
-    room, kept = width - 6, 0
-    for phase in reversed(shown):
-        room -= sum(len(text) for text, _ in phase) + 3
-        if room < 0:
-            break
-        kept += 1
+    cells = [sum(len(text) for text, _ in phase) + 3 for phase in shown]
+    kept = len(shown)
+    # Before the first there is one cell, or the five of the mark for what is left out.
+    while kept > 1 and sum(cells[-kept:]) - 3 + (1 if kept == len(shown) else 5) > width:
+        kept -= 1
     parts: list[Span] = [(" … ▸ " if kept < len(shown) else " ", "faint")]
-    for number, phase in enumerate(shown[len(shown) - max(1, kept) :]):
+    for number, phase in enumerate(shown[-kept:]):
         parts += [(" ▸ ", "faint"), *phase] if number else phase
     return Row(tuple(parts))
 

@@ -31,7 +31,7 @@ class Confirm(ModalScreen[bool]):
         with Vertical(classes="dialog"):
             yield Static(content((self._question, "bold")))
             yield Static(content(self._consequence), classes="muted")
-            yield Static(content("\n", ("y", "bold"), f" {self._verb}    ", ("n", "bold"), " leave it"))
+            yield Static(content("\n", ("y", "bold"), f" {self._verb}    ", ("n", "bold"), " go back"))
 
     def action_answer(self, yes: bool) -> None:
         """Close with the answer."""

@@ -150,7 +150,7 @@ class Finder(ModalScreen[Item | None]):
 
 
 def _row(item: Item, parts: fuzzy.Parts) -> Row:
-    kind: tuple[Span, ...] = ((f" {item.kind} ", "faint"),) if item.kind else ()
+    kind: tuple[Span, ...] = ((f" {item.kind} ", "muted"),) if item.kind else ()
     text = marked([(item.text, "" if item.usable else "muted")], parts, "accent")
     about: tuple[Span, ...] = ((f"  {item.about}", "muted"),) if item.about else ()
     return row((" ", ""), *text, *about, right=kind)

@@ -24,6 +24,7 @@ from tui.present.row import Span
 from tui.screens.layout import SHARED, LayoutScreen
 from tui.terminal import TABS
 from tui.widgets.bar import Bar, Choices
+from tui.widgets.filter import FilterField
 
 PANES = tuple(TABS)
 
@@ -124,13 +125,22 @@ class PanesScreen(LayoutScreen):
         head = task.head_row(entry.name if entry else "", place, states, self.disk)
         self.query_one("#head", Bar).show(head)
         self._refresh_tabs(entry.name if entry else "fumehood", states)
-        keys: list[tuple[str, list[Span]]] = []
-        here = self.query_one(f"#{self.current}", Pane).keys
-        for action in [*actions.of(here), *actions.of("everywhere")]:
-            if action.hint and not self.why_not(action.id):
-                keys.append((action.id, [(f" {action.key}", "key"), (f" {action.label} ", "muted")]))
-        self.query_one("#keys", Choices).show_parts(keys)
+        self._refresh_keys()
         self.refresh_state()
+
+    def _refresh_keys(self) -> None:
+        """What the keys do here; while something is typed they type."""
+        pane = self.query_one(f"#{self.current}", Pane)
+        found = ""
+        if isinstance(self.focused, FilterField):
+            keys = [(f"pane_{pane.NUMBER}", "enter", "done"), ("back", actions.key_of("back"), "leave")]
+            found = self.focused.found
+        else:
+            offered = [*actions.of(pane.keys), *actions.of("everywhere")]
+            keys = [(one.id, one.key, one.label) for one in offered if one.hint and not self.why_not(one.id)]
+        parts = [(name, [(f" {key}", "key"), (f" {label} ", "muted")]) for name, key, label in keys]
+        right = ((f"{found} ", "muted"),) if found and self.has_class("-narrow") else ()
+        self.query_one("#keys", Choices).show_parts(parts, right=right)
 
     def _refresh_tabs(self, name: str, states: list[TaskState]) -> None:
         """The tabs, which in a narrow window are the head, too; panes that share a place name each other."""

@@ -23,6 +23,8 @@ class FilterField(Input):
 
     def __init__(self, text: str, *, placeholder: str = "show only lines that contain …") -> None:
         super().__init__(text, classes="filter", placeholder=placeholder, compact=True)
+        self.found = ""
+        """How much has the text, for where the title of the pane is not seen."""
 
     def on_mount(self) -> None:
         """Type at once, if it is there to be seen; nothing blinks."""

@@ -112,7 +112,12 @@ def test_running_commands_end_with_their_task() -> None:
     story.apply(ev.TaskStatus(status="interrupted", reason="interrupted in agent", ts=9.0))
     assert isinstance(story.blocks[1], Command)
     assert (story.blocks[1].status, story.blocks[1].duration) == ("lost", 8.0)
-    assert text_of(blocks.text_rows(story.blocks[-1], 80)[0]).startswith(" ◼ interrupted: interrupted in agent")  # type: ignore[arg-type]
+    ending = story.blocks[-1]
+    assert isinstance(ending, Text)
+    reason, hint = blocks.text_rows(ending, 80)
+    assert text_of(reason) == " ◼ interrupted in agent"
+    assert "b brings out what it did" in text_of(hint)
+    assert len(blocks.text_rows(ending, 110)) == 1
 
 
 def test_task_rows() -> None:

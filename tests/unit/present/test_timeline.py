@@ -106,3 +106,14 @@ def test_any_times_at_any_width(times: list[PhaseTime], width: int) -> None:
     assert len(lines) == (len(times) + 1 if times else 0)
     assert sum("◀" in text_of(line) for line in lines) <= 1
     assert text_of(timeline.line(times, width))
+
+
+def test_phases_are_left_out_of_the_line_only_where_they_do_not_fit() -> None:
+    times = [PhaseTime(name, "done", 0.2) for name in ("resume", "checkout", "collect")]
+    whole = text_of(timeline.line(times, 80))
+    assert whole == " resume 0.20s ▸ checkout 0.20s ▸ collect 0.20s"
+    assert text_of(timeline.line(times, len(whole))) == whole
+    cut = text_of(timeline.line(times, len(whole) - 1))
+    assert cut == " … ▸ checkout 0.20s ▸ collect 0.20s"
+    assert text_of(timeline.line(times, len(cut) - 1)) == " … ▸ collect 0.20s"
+    assert text_of(timeline.line(times, 5)) == " … ▸ collect 0.20s"
