@@ -32,10 +32,15 @@ test-slow: ## Run the tests that download for minutes: real projects, real agent
 	@$(MAKE) --no-print-directory agents NAMES="codex claude opencode"
 	@FUMEHOOD_TEST_AGENTS="$(AGENTS)" $(BIN)/pytest -m slow
 
-faults: ## Cancel a hundred tasks, in every phase and state, and print how each ended
+faults: ## Let every fault happen in every phase, cancel and kill at random, and print what became of each task
 	@scripts/prepare test
-	@$(BIN)/python -m tests.faults.cancel --runs 100
-	@$(BIN)/python -m tests.faults.crowd --tasks 50
+	@status=0; \
+	$(BIN)/python -m tests.faults.cancel --runs 100 || status=1; \
+	$(BIN)/python -m tests.faults.matrix || status=1; \
+	$(BIN)/python -m tests.faults.matrix --kills 200 || status=1; \
+	$(BIN)/python -m tests.faults.ssh_cuts || status=1; \
+	$(BIN)/python -m tests.faults.crowd --tasks 50 || status=1; \
+	exit $$status
 
 lint: ## Check style, types and the import rules
 	@scripts/prepare venv

@@ -61,8 +61,19 @@ class ContainerError(EngineError):
     """Docker, an image or a container did not do what was asked."""
 
 
-class Lost(ContainerError):
-    """The engine, or a container of a task, went away under it: nothing the task did (SPEC T8)."""
+class Interruption(EngineError):
+    """Something went away under a task: nothing the task did. What its agent did so far stays to be had (SPEC T8)."""
+
+
+class Lost(Interruption, ContainerError):
+    """The engine, or a container of a task, went away under it."""
+
+
+class NoRoom(Interruption):
+    """A disk of this machine is full, or the user's share of it; `where` is a path, or what could not be written."""
+
+    def __init__(self, where: object) -> None:
+        super().__init__(f"no room is left on the disk: {where}", "make some, then go on")
 
 
 class DockerUnavailable(ContainerError):
@@ -91,3 +102,8 @@ class Cancelled(EngineError):
     """The user asked for the task to end (SPEC T7)."""
 
     exit_code = 130
+
+
+def interrupts(error: BaseException) -> bool:
+    """Whether this, or what a phase failed of, is an interruption."""
+    return isinstance(error, Interruption) or isinstance(error.__cause__, Interruption)

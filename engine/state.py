@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import time
@@ -9,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from engine.errors import EngineError
+from engine.errors import EngineError, NoRoom
 
 
 def _xdg(variable: str, default: str) -> Path:
@@ -78,19 +79,30 @@ def sockets() -> Path:
     return runtime / "fumehood" if runtime.is_absolute() else Path(f"/tmp/fumehood-{os.getuid()}")
 
 
+def is_full(error: BaseException) -> bool:
+    """Whether the system refused because a disk, or the user's share of it, is full."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
 def write_atomic(path: Path, data: str | bytes, mode: int = 0o600) -> None:
-    """Replace `path` by `data` in one step: a reader sees the old content or the new, never a part."""
+    """Replace `path` by `data` in one step: a reader sees the old content or the new, never a part.
+
+    Raises:
+        NoRoom: the disk is full; the old content stands.
+    """
     private_dir(path.parent)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with os.fdopen(descriptor, "wb") as file:
             file.write(data.encode() if isinstance(data, str) else data)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if is_full(error):
+            raise NoRoom(path) from error
         raise
 
 

@@ -17,7 +17,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0, 1 failed, 2 wrong usage, 130 cancelled."""
     argv = list(sys.argv[1:] if arguments is None else arguments)
     from engine.crash import no_core_files
-    from engine.errors import EngineError
+    from engine.errors import EngineError, NoRoom
+    from engine.state import is_full
 
     no_core_files()
     try:
@@ -34,12 +35,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _run(options)
     except EngineError as error:
         return _fail(error, json_wanted="--json" in argv)
-    except KeyboardInterrupt:
-        return 130
     except BrokenPipeError:
         # The reader went away (`| head`): nothing more to say, and nobody to say it to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as error:
+        if not is_full(error):
+            raise
+        return _fail(NoRoom(error.filename or error.strerror), json_wanted="--json" in argv)
+    except KeyboardInterrupt:
+        return 130
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.errors import EngineError, UsageError
+from engine.errors import EngineError, NoRoom, UsageError
 from engine.state import locked, state_dir, tasks_dir, write_atomic
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class Tasks:
             UsageError: the agent, the number of attempts or the prompt is unusable.
             DockerUnavailable: no container engine answers.
         """
+        import shutil
         import time
 
         from engine.agents import agent as agent_named
@@ -66,7 +67,6 @@ class Tasks:
         if not prompt.strip():
             raise UsageError("the prompt is empty", 'say what to do: fumehood exec "fix the failing test"')
         spec = TaskSpec(new_id(), str(environment.path), prompt, agent, branch, attempts, time.time())
-        spec.save()
         created = ev.TaskCreated(
             id=spec.id,
             environment=environment.name,
@@ -78,7 +78,12 @@ class Tasks:
             attempts=attempts,
             network=environment.network.agent,
         )
-        append_to(spec.folder, created, ev.TaskStatus(status="pending"))
+        try:
+            spec.save()
+            append_to(spec.folder, created, ev.TaskStatus(status="pending"))
+        except EngineError:
+            shutil.rmtree(spec.folder)
+            raise
         _detach(spec.folder, environment, fork=fork)
         return spec.id
 
@@ -171,13 +176,18 @@ class Tasks:
         return self._state(self.folder(reference))
 
     def _state(self, folder: Path) -> TaskState:
+        from engine.tasks import events as ev
         from engine.tasks.reading import state_of
         from engine.tasks.recovery import abandoned, mark_interrupted
 
         state = state_of(folder)
         if state.created_at and abandoned(folder, state):
-            mark_interrupted(folder, state)
-            state = state_of(folder)
+            try:
+                mark_interrupted(folder, state)
+                state = state_of(folder)
+            except NoRoom as error:
+                # It is over all the same; whoever looks when there is room again writes that down.
+                state.apply(ev.TaskStatus(status="interrupted", reason=f"its supervisor ended; {error.message}"))
         return state
 
     def _readable(self, folder: Path) -> TaskState:

@@ -10,7 +10,7 @@ import shlex
 import tarfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -113,6 +113,7 @@ echo $left
 """
 _TICKS = 100
 _END_SECONDS = 10.0
+_DYING_SECONDS = 3.0
 _KILLED = frozenset({"memory.events oom_kill", "memory.oom_control oom_kill"})
 _REFUSED_FORKS = frozenset({"pids.events max"})
 
@@ -299,6 +300,17 @@ class Container:
             if isinstance(error.__cause__, Refused) and error.__cause__.status == 404:
                 return "removed"
             raise
+
+    def settled(self) -> str:
+        """As `status`, of a container that may be about to die: its processes end before docker says so."""
+        deadline = time.monotonic() + _DYING_SECONDS
+        while (status := self.status()) == "running" and time.monotonic() < deadline:
+            # Where no process can be started it is dying, or full: docker's next answer tells.
+            with suppress(ContainerError):
+                if self.bash(":", timeout=_DYING_SECONDS).exit_code == 0:
+                    break
+            time.sleep(0.05)
+        return status
 
     def written(self) -> int:
         """Bytes it has written beyond its image, holes as if filled; the engine walks all its files for it."""

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.containers.api import Api, Refused
-from engine.errors import ContainerError, DockerUnavailable, Lost
+from engine.errors import ContainerError, DockerUnavailable, Lost, NoRoom
+from engine.state import is_full
 
 if TYPE_CHECKING:
     import docker
@@ -178,6 +179,8 @@ def translated(action: str, hint: str = "") -> Iterator[None]:
     except Refused as error:
         raise ContainerError(f"{action}: {error.message}", hint) from error
     except OSError as error:
+        if is_full(error):
+            raise NoRoom(f"{action}: {error.strerror}") from error
         raise Lost(
             f"{action}: the container engine went away ({_reason(error)})", "see whether dockerd is running"
         ) from error

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from engine.errors import RepositoryError
+from engine.errors import NoRoom, RepositoryError
 
 if TYPE_CHECKING:
     from git import Repo
@@ -63,10 +63,11 @@ _HINTS = (
     ("Permission denied", "load the right key into the ssh agent: ssh-add"),
     ("Could not resolve host", "check the host's name and the connection"),
     ("mismatched algorithms", "git here is too old for that repository's object format"),
-    ("No space left on device", "free some disk space"),
 )
 # What git says of a connection that ended; why, ssh said in the line before.
 _CONNECTION = "fatal: Could not read from remote repository."
+# A line of git's own about a write that failed; what a remote says begins with "remote: ".
+_FULL = re.compile(rb"(?m)^(?!remote: ).*(No space left on device|Disk quota exceeded|Out of diskspace)$")
 # What of the caller's GIT_* variables still counts when a source is read: how to connect, which configuration.
 _KEPT = re.compile(r"GIT_(SSH|SSL|HTTP|PROXY|CURL|CONFIG)(_|$)")
 
@@ -157,6 +158,7 @@ def run(
 
     Raises:
         RepositoryError: git is missing or did not finish in time.
+        NoRoom: git could not write something.
     """
     options = [word for setting in (_USER if user else _OWNED).items() for word in ("-c", "=".join(setting))]
     place = [f"--git-dir={git_dir}"] if git_dir else []
@@ -180,6 +182,8 @@ def run(
     except BaseException:
         _end(process)
         raise
+    if process.returncode and (full := _FULL.search(err or b"")):
+        raise NoRoom(reason(full[0]))
     return Finished(process.returncode, out or b"", err or b"")
 
 

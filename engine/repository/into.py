@@ -128,16 +128,19 @@ def thin_bundle(git_dir: Path, have: str, want: str, folder: Path) -> Path | Non
     head = "# v2 git bundle\n" if len(want) == 40 else "# v3 git bundle\n@object-format=sha256\n"
     head += (f"-{have} base\n" if has_base else "") + f"{want} refs/heads/base\n\n"
     descriptor, name = tempfile.mkstemp(suffix=".bundle", dir=folder)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(head.encode())
-        file.flush()
-        done = hostgit.run(
-            "pack-objects", "--revs", "--thin", "--stdout", "--delta-base-offset", "-q",
-            git_dir=git_dir, stdin=f"{want}\n{f'^{have}' if has_base else ''}\n".encode(), stdout=file,
-        )  # fmt: skip
-    if done.exit_code:
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(head.encode())
+            file.flush()
+            done = hostgit.run(
+                "pack-objects", "--revs", "--thin", "--stdout", "--delta-base-offset", "-q",
+                git_dir=git_dir, stdin=f"{want}\n{f'^{have}' if has_base else ''}\n".encode(), stdout=file,
+            )  # fmt: skip
+        if done.exit_code:
+            raise RepositoryError(f"cannot pack commit {want[:12]}: {done.reason}")
+    except BaseException:
         Path(name).unlink()
-        raise RepositoryError(f"cannot pack commit {want[:12]}: {done.reason}")
+        raise
     return Path(name)
 
 

@@ -93,6 +93,9 @@ class Results:
             raise RepositoryError(f"{task!r} cannot be the id of a task")
         with locked(state_dir() / "locks" / f"results-{self.mirror.slug}.lock"):
             self._prepare(base)
+            for left in self.git_dir.glob("objects/incoming-*"):
+                # Of one that was killed: nobody else is in here.
+                shutil.rmtree(left)
             incoming = Path(tempfile.mkdtemp(prefix="incoming-", dir=self.git_dir / "objects"))
             try:
                 refs = self._unpack(bundle, incoming)

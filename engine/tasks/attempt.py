@@ -16,7 +16,7 @@ from engine.agents import agent_settings
 from engine.agents.base import Ended
 from engine.cache.snapshots import KEPT
 from engine.containers.container import Container
-from engine.errors import ContainerError, EngineError, Lost
+from engine.errors import ContainerError, EngineError, interrupts
 from engine.repository import into
 from engine.tasks import events as ev
 from engine.tasks.disk import DiskWatch, watched
@@ -27,7 +27,7 @@ from engine.tasks.recorder import phase, skipped
 from engine.tasks.resume import from_last_turn, from_snapshot, prove
 from engine.tasks.sampler import sampled
 from engine.tasks.scripts import SELF_TEST_FULL, SELF_TEST_LIMITED
-from engine.tasks.work import Work
+from engine.tasks.work import Work, undisturbed
 
 if TYPE_CHECKING:
     from engine.agents.base import Agent
@@ -56,41 +56,23 @@ def attempt(work: Work, spec: TaskSpec, turn: Turn, base: Base | None, container
     # What it is left as: there is no place but this container where the agent's work is.
     left, collecting = "" if base else KEPT, False
     try:
-        with sampled(work, container, run):
-            if base:
-                leftovers = from_snapshot(work, turn, base, container, run)
-                left = KEPT if base.kept else ""
-            else:
-                leftovers = from_last_turn(work, container, run)
-            ended = _turn(work, turn, container, agent, run) if not turn.collects else Ended("completed")
-        collecting = True
-        _collect(work, turn, container, leftovers, run)
+        with undisturbed(work, container):
+            with sampled(work, container, run):
+                if base:
+                    leftovers = from_snapshot(work, turn, base, container, run)
+                    left = KEPT if base.kept else ""
+                else:
+                    leftovers = from_last_turn(work, container, run)
+                ended = _turn(work, turn, container, agent, run) if not turn.collects else Ended("completed")
+            collecting = True
+            _collect(work, turn, container, leftovers, run)
         return ended
     except EngineError as error:
-        if not work.stop.event.is_set() and not _is_lost(error):
-            _look_for(container, error)
-            left = REFUSED if collecting else left
+        if collecting and not (work.stop.event.is_set() or interrupts(error)):
+            left = REFUSED
         raise
     finally:
         _leave(work, container, run, left)
-
-
-def _is_lost(error: EngineError) -> bool:
-    return isinstance(error, Lost) or isinstance(error.__cause__, Lost)
-
-
-def _look_for(container: Container, error: EngineError) -> None:
-    """A step that failed because somebody took its container away did not fail by itself (SECURITY-CASES C04, C05).
-
-    Raises:
-        Lost: so it was.
-    """
-    status = container.status()
-    if status == "running":
-        return
-    removed = status in ("removing", "removed", "dead")
-    what = "removed by somebody else" if removed else "stopped by somebody else, or the engine was restarted"
-    raise Lost(f"the container was {what}") from error
 
 
 def _leave(work: Work, container: Container, run: int, role: str) -> None:

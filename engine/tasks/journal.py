@@ -11,13 +11,17 @@ from typing import IO, get_args
 
 import msgspec
 
-from engine.errors import EngineError
+from engine.errors import EngineError, NoRoom
+from engine.state import is_full
 from engine.tasks.events import AnyEvent, CommandOutput, Event, Notice
 
 VERSION = 1
 """The events' `v`. New kinds and fields leave it as it is; it grows when events mean something else than they did."""
 JOURNAL = "journal.jsonl"
 OUTPUT = "output"
+RESERVE = ".reserve"
+# Room for the last events of a task that meets a full disk: some hundred of them.
+_RESERVED = 64 << 10
 _READ_SIZE = 1 << 20
 
 _encoder = msgspec.json.Encoder()
@@ -41,34 +45,75 @@ class Journal:
 
     Opening an existing journal goes on after its last complete line; a line cut short by a crash is removed.
 
+    Args:
+        reserve: keep room on the disk for an orderly end, should it be full one day.
+
+    Attributes:
+        full: the disk is. What is appended then goes into the reserve; what does not fit there is left out.
+
     Raises:
         EngineError: the folder cannot be written.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, reserve: bool = False) -> None:
         self.path = folder / JOURNAL
+        self.full = False
         self._lock = threading.Lock()
         try:
             self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
             self._seq = _mend(self._descriptor)
         except OSError as error:
             raise EngineError(f"cannot write {self.path}: {error.strerror}", "check its owner and the disk") from error
+        if reserve:
+            self.full = not _reserved(folder / RESERVE)
 
     def append(self, event: Event) -> None:
-        """Number, stamp and store `event`; it is on disk for every reader when this returns."""
+        """Number, stamp and store `event`; it is on disk for every reader when this returns, unless that is full."""
         with self._lock:
             seq = self._seq + 1
             numbered = msgspec.structs.replace(event, seq=seq, ts=round(time.time(), 4))
             line = _encoder.encode(numbered) + b"\n"
-            written = os.write(self._descriptor, line)
-            if written != len(line):
-                os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - written)
-                raise OSError(28, "No space left on device")
+            if not self._written(line):
+                self.out_of_room()
+                if not self._written(line):
+                    return
             self._seq = seq
 
+    def out_of_room(self) -> None:
+        """The disk is full: from now on the reserve is used."""
+        self.full = True
+        self.path.with_name(RESERVE).unlink(missing_ok=True)
+
+    def _written(self, line: bytes) -> bool:
+        """Whether the whole line was written; else nothing of it is there."""
+        written = 0
+        try:
+            written = os.write(self._descriptor, line)
+        except OSError as error:
+            if not is_full(error):
+                raise
+        if 0 < written < len(line):
+            os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - written)
+        return written == len(line)
+
     def close(self) -> None:
-        """Close the file; the journal can be opened again."""
+        """Close the file and give up the reserve; the journal can be opened again."""
         os.close(self._descriptor)
+        self.path.with_name(RESERVE).unlink(missing_ok=True)
+
+
+def _reserved(path: Path) -> bool:
+    """Whether the disk had room to keep in this file."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.posix_fallocate(descriptor, 0, _RESERVED)
+    except OSError as error:
+        if not is_full(error):
+            raise
+        return False
+    finally:
+        os.close(descriptor)
+    return True
 
 
 def append_to(folder: Path, *events: Event) -> None:
@@ -76,6 +121,7 @@ def append_to(folder: Path, *events: Event) -> None:
 
     Raises:
         EngineError: the folder cannot be written.
+        NoRoom: the disk is full.
     """
     journal = Journal(folder)
     try:
@@ -83,6 +129,8 @@ def append_to(folder: Path, *events: Event) -> None:
             journal.append(event)
     finally:
         journal.close()
+    if journal.full:
+        raise NoRoom(journal.path)
 
 
 def _mend(descriptor: int) -> int:

@@ -9,6 +9,7 @@ from engine.tasks import events as ev
 from engine.tasks.checks import is_test
 
 FINISHED: frozenset[str] = frozenset({"ready", "applied", "error", "cancelled", "interrupted"})
+_AT_WORK = ("start", "agent", "collect")
 
 
 @dataclass(slots=True)
@@ -167,16 +168,20 @@ class TaskState:
         return self.attempts[number - 1]
 
     def has_work(self, number: int) -> bool:
-        """Whether the container of attempt `number` holds what its agent, or a service beside it, may have done."""
+        """Whether a container made for an attempt's last turn holds what its agent, or a service, may have done."""
         last = next((phase.name for phase in reversed(self.phases) if phase.attempt == number), "")
-        return last in ("start", "agent", "collect")
+        return last in _AT_WORK
+
+    def has_worked(self, number: int) -> bool:
+        """Whether an agent, or a service beside it, began in any turn of an attempt."""
+        return any(phase.attempt == number and phase.name in _AT_WORK for phase in self.phases)
 
     @property
     def left_in(self) -> int:
         """The first attempt of an ended task with work of its agent that was not brought out; 0 when there is none."""
         if not self.finished:
             return 0
-        numbers = (a.number for a in self.attempts if self.has_work(a.number) and a.turns not in a.results)
+        numbers = (a.number for a in self.attempts if self.has_worked(a.number) and a.turns not in a.results)
         return next(numbers, 0)
 
     def apply(self, event: ev.AnyEvent) -> None:

@@ -89,8 +89,8 @@ def outlet(
             _Serving(folder / relay.SOCKET_NAME, policy, record, sight, way) as serving,
             closing(Relays(work, container, interpreter, folder, run)) as relays,
         ):
-            relays.start()
-            if not _came(serving, relays):
+            # A second time, if somebody took the first away.
+            if not (_came(serving, relays) or _came(serving, relays)):
                 raise NetworkError("the relay container did not start: there is no way out of the container")
             with _attended(work, serving, relays, phase, run):
                 yield way_out
@@ -197,7 +197,8 @@ def _attended(work: Work, serving: _Serving, relays: Relays, phase: ev.Phase, ru
 
 
 def _came(serving: _Serving, relays: Relays) -> bool:
-    """Wait until the relay has come, or has ended without."""
+    """Start a relay, and wait until it has come, or has ended without."""
+    relays.start()
     deadline = time.monotonic() + _RELAY_SECONDS
     while not (came := serving.reached(1.0)) and relays.running and time.monotonic() < deadline:
         pass
@@ -222,7 +223,6 @@ def _replaced(work: Work, serving: _Serving, relays: Relays, phase: ev.Phase, ru
     why = f"its relay ended {_RESTARTS + 1} times"
     if left:
         try:
-            relays.start()
             if _came(serving, relays):
                 work.recorder.emit(ev.NetworkRestored(phase=phase, run=run))
                 return left - 1

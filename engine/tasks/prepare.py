@@ -24,7 +24,7 @@ from engine.tasks.scripted import run_script
 from engine.tasks.scripts import BASHRC, BASHRC_CONTENT, HOME
 from engine.tasks.secrets import given, nothing_left_behind
 from engine.tasks.standby import Standby, take
-from engine.tasks.work import Work
+from engine.tasks.work import Work, undisturbed
 
 MIRROR = "/run/fumehood/mirror"
 
@@ -148,6 +148,7 @@ def _build(work: Work, image_id: str, key: Key, decision: Explanation) -> Base:
             mounts = (Mount(checkout.mirror.git_dir, MIRROR),)
             container = create(work.api, work.container_spec(image_id, "setup", 1, mounts), work.stop.event)
             after.callback(container.remove)
+            after.enter_context(undisturbed(work, container))
             folders = dict.fromkeys((f"{HOME}/", "/workspace/"), (b"", 0o1777))
             container.put_all({**folders, BASHRC: (BASHRC_CONTENT.encode(), 0o644)})
             container.start()

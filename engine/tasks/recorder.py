@@ -12,8 +12,9 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from engine.errors import Cancelled, EngineError, PhaseFailed
+from engine.errors import Cancelled, EngineError, NoRoom, PhaseFailed
 from engine.network.attribution import Attribution, Cause
+from engine.state import is_full
 from engine.tasks import events as ev
 from engine.tasks.journal import OUTPUT, Journal, output_path
 
@@ -39,6 +40,7 @@ class _OpenCommand(msgspec.Struct):
     file: IO[bytes]
     size: int = 0
     total: int = 0
+    lost: int = 0
     stream: Stream = "out"
     pending_from: int = 0
     pending_since: float = 0.0
@@ -66,6 +68,11 @@ class Recorder:
         (folder / OUTPUT).mkdir(mode=0o700, exist_ok=True)
         self._commands = sum(1 for _ in (folder / OUTPUT).iterdir())
 
+    @property
+    def out_of_room(self) -> bool:
+        """Whether the disk is full: what is recorded from now on may be left out."""
+        return self._journal.full
+
     def emit(self, event: ev.Event) -> None:
         """Append an event."""
         with self._lock:
@@ -76,7 +83,13 @@ class Recorder:
         with self._lock:
             self._commands += 1
             name = f"{self._commands:04d}"
-            file = output_path(self.folder, name).open("xb", buffering=0)
+            try:
+                file = output_path(self.folder, name).open("xb", buffering=0)
+            except OSError as error:
+                if is_full(error):
+                    self._journal.out_of_room()
+                    raise NoRoom(self.folder) from error
+                raise
             if phase == "agent":
                 self._agent_commands[run] = self.agent_commands(run) + 1
             self._phases[name] = phase
@@ -116,9 +129,8 @@ class Recorder:
                 self._keep(name, command, stream, held.flush())
             self._causes[command.run].finished(name, time.monotonic())
             tail = b"".join(command.tail)[-TAIL_KEPT:]
-            truncated = command.total > command.size + len(tail)
+            missing = command.total - command.lost - command.size - len(tail)
             if tail:
-                missing = command.total - command.size - len(tail)
                 mark = f"\n… {missing} bytes not kept …\n".encode() if missing else b""
                 self._store(name, command, mark + tail)
             self._flush(name, command, whole=True)
@@ -130,7 +142,7 @@ class Recorder:
                     duration=round(time.monotonic() - command.started, 3),
                     status=status or _status(exit_code),
                     bytes=command.total,
-                    truncated=truncated,
+                    truncated=missing + command.lost > 0,
                     run=command.run,
                 )
             )
@@ -175,7 +187,9 @@ class Recorder:
         return "\n".join(lines[-count:])
 
     def _store(self, name: str, command: _OpenCommand, data: bytes) -> None:
-        command.file.write(data)
+        written = self._written(command.file, data)
+        command.lost += len(data) - written
+        data = data[:written]
         now = time.monotonic()
         if command.pending_from == command.size:
             idle = now - command.pending_since >= _BATCH_SECONDS
@@ -185,6 +199,18 @@ class Recorder:
         waited = now - command.pending_since >= _BATCH_SECONDS
         if waited or command.size - command.pending_from >= _BATCH_BYTES:
             self._flush(name, command, whole=False)
+
+    def _written(self, file: IO[bytes], data: bytes) -> int:
+        """How many bytes there was room for; the room that is kept for the journal is not for output."""
+        written = 0
+        try:
+            while not self._journal.full and written < len(data):
+                written += file.write(data[written:])
+        except OSError as error:
+            if not is_full(error):
+                raise
+            self._journal.out_of_room()
+        return written
 
     def _flush(self, name: str, command: _OpenCommand, *, whole: bool) -> None:
         """Journal the pending range; a character cut at its end waits for its rest unless `whole`."""
@@ -283,6 +309,9 @@ def phase(recorder: Recorder, name: ev.Phase, run: int = 1, reason: str = "") ->
         finished("failed", str(error))
         raise PhaseFailed(name, error.message, tail=error.hint) from error
     except Exception as error:
+        if is_full(error):
+            finished("failed", str(full := NoRoom(recorder.folder)))
+            raise PhaseFailed(name, full.message, tail=full.hint) from full
         finished("failed", f"internal fault: {type(error).__name__}: {error}")
         raise
     finished(state.status, state.reason, state.exit_code, state.tail)

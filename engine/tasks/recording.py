@@ -65,7 +65,7 @@ def play(folder: Path) -> None:
     except (OSError, ValueError, KeyError) as error:
         raise EngineError(f"{folder / PLAYBACK} is unusable: {error}", "play the recording again") from error
     journal = Journal(folder)
-    stop = Stop(folder, tick=lambda: None, force=lambda: None)
+    stop = Stop(folder, tick=lambda: "", force=lambda: None)
     try:
         _Player(folder, recording, journal, stop, speed).play()
     finally:

@@ -119,6 +119,9 @@ def settle(api: Api, folder: Path, state: TaskState | None = None) -> list[int]:
         if what == "kept" or role == KEPT:
             runs.append(run)
     remove_socket_dirs(f"{folder.name}-")
+    for left in folder.rglob("*.bundle"):
+        # On its way in or out when its supervisor was killed.
+        left.unlink(missing_ok=True)
     return runs
 
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from engine.containers.container import Container, Limits, Mount, create
-from engine.containers.endpoint import translated
 from engine.network import relay
 from engine.tasks.work import Work
 
@@ -53,8 +52,7 @@ class Relays:
         """Whether the engine says that the relay has not ended."""
         if self._current is None:
             return False
-        with translated("looking for the relay"):
-            return bool(self._api.inspect(self._current.id)["State"]["Running"])
+        return self._current.status() == "running"
 
     def close(self) -> None:
         """Remove the relay."""

@@ -93,7 +93,7 @@ def _checkout(work: Work, turn: Turn, boot: Boot, have: str, run: int, *, there:
         target = checkout.target
         if run == 1 and turn.number == 1:
             work.recorder.emit(ev.TaskBase(branch=target.branch, base_sha=target.sha, workdir=work.workdir))
-        test = SELF_TEST_OFF if off else ""
+        test = SELF_TEST_OFF if off else ":"
         if target.sha != have:
             current.reason = f"{target.sha[:9]}, the snapshot is at {have[:9]}"
         elif there:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from engine.errors import ContainerError
+from engine.errors import ContainerError, NoRoom
 
 if TYPE_CHECKING:
     from engine.containers.container import Container
@@ -54,7 +54,7 @@ class _Sampler:
                     break
             if gauge.quick:
                 self._take(gauge, file)
-        except (ContainerError, OSError):
+        except (ContainerError, NoRoom, OSError):
             # The container went away, or there is no room: who works in it hears of that without us.
             return
 

@@ -42,8 +42,13 @@ def run_script(
 
     argv = ("bash", "-c", RUN_SCRIPT, "fumehood", path, work.workdir)
     text, shell = script.encode("utf-8", "surrogatepass"), {**env, "BASH_ENV": ""}
-    with watched(work, container) as disk:
-        ended = container.exec(argv, sink, stdin=text, env=shell, timeout=timeout, stop=disk)
+    try:
+        with watched(work, container) as disk:
+            ended = container.exec(argv, sink, stdin=text, env=shell, timeout=timeout, stop=disk)
+    except BaseException:
+        # Every command that began has an end, whatever took it away.
+        work.recorder.command_finished(name, None)
+        raise
     if ended.code is None:
         work.recorder.command_finished(name, None, "timeout" if ended.timed_out else "killed")
     else:

@@ -45,10 +45,11 @@ class Stop(Order):
 
     Args:
         folder: the task's folder, in which the request is left.
+        tick: says why the task cannot go on, or nothing.
         force: called when the grace time is over and the task has not ended.
     """
 
-    def __init__(self, folder: Path, *, tick: Callable[[], None], force: Callable[[], object]) -> None:
+    def __init__(self, folder: Path, *, tick: Callable[[], str], force: Callable[[], object]) -> None:
         super().__init__()
         self._ended = threading.Event()
         self._request = folder / CANCEL
@@ -70,7 +71,10 @@ class Stop(Order):
 
     def _watch(self) -> None:
         while not self._ended.wait(_TICK):
-            self._tick()
+            reason = self._tick()
+            if reason and not self.event.is_set():
+                self.status = "interrupted"
+                self.give(reason)
             if not self.event.is_set() and self._request.exists():
                 self.give("cancelled by the user")
             if self.event.is_set():

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.crash import no_core_files
-from engine.errors import Cancelled, ContainerError, EngineError, Lost, PhaseFailed
-from engine.state import Lock
+from engine.errors import Cancelled, ContainerError, EngineError, NoRoom, PhaseFailed, interrupts
+from engine.state import Lock, is_full
 from engine.tasks import events as ev
 from engine.tasks import queue, turns
 from engine.tasks.journal import Journal, read_all
@@ -56,23 +56,36 @@ def supervise(folder: Path, environment: Environment | None = None) -> None:
         # Two were started for one request, and the other was quicker.
         lock.release()
         return
-    journal = Journal(folder)
+    journal = Journal(folder, reserve=True)
     recorder = Recorder(folder, journal)
-    stop = Stop(folder, tick=recorder.flush, force=partial(_settle, folder))
+    stop = Stop(folder, tick=partial(_tick, recorder), force=partial(_settle, folder))
     try:
         turn = turns.pending(folder, state) or turns.first(spec)
         status, reason = _run(spec, turn, state.base_sha, environment, recorder, stop)
     except Exception as error:
-        told = traceback.format_exc()
-        (folder / LOG).write_text(recorder.masker.text(told) if recorder.masker else told)
-        recorder.emit(ev.Error(text=f"internal fault: {error}", kind="workbench", hint=f"see {folder / LOG}"))
-        status, reason = "error", f"internal fault: {error}"
+        status, reason = _fault(error, recorder)
     finally:
         stop.end()
     recorder.emit(ev.TaskStatus(status=status, reason=reason))
     journal.close()
     lock.release()
     _clear_up(engine_away=status == "interrupted")
+
+
+def _tick(recorder: Recorder) -> str:
+    """Why a task cannot go on, if it cannot; see `Stop`."""
+    recorder.flush()
+    return NoRoom(recorder.folder).message if recorder.out_of_room else ""
+
+
+def _fault(error: Exception, recorder: Recorder) -> tuple[ev.Status, str]:
+    """Record a fault that nobody expected, unless it is that of a full disk."""
+    if is_full(error):
+        return "interrupted", NoRoom(recorder.folder).message
+    told, log = traceback.format_exc(), recorder.folder / LOG
+    log.write_text(recorder.masker.text(told) if recorder.masker else told)
+    recorder.emit(ev.Error(text=f"internal fault: {error}", kind="workbench", hint=f"see {log}"))
+    return "error", f"internal fault: {error}"
 
 
 def _clear_up(*, engine_away: bool) -> None:
@@ -94,8 +107,6 @@ def _run(
     spec: TaskSpec, turn: Turn, base_sha: str, environment: Environment | None, recorder: Recorder, stop: Stop
 ) -> tuple[ev.Status, str]:
     """The way of a turn; returns the task's last status and why."""
-    from engine.tasks.recovery import files_kept
-
     clean_up: list[Callable[[], object]] = []
     try:
         with _place(spec, turn, recorder, stop):
@@ -104,12 +115,12 @@ def _run(
             completed, reason = _run_turn(work, spec, turn, clean_up)
         return ("ready", "") if completed else ("error", reason)
     except Cancelled:
-        return stop.status, stop.reason
+        return _stopped(spec, stop)
     except EngineError as error:
         if stop.event.is_set():
-            return stop.status, stop.reason
-        if isinstance(error, Lost) or isinstance(error.__cause__, Lost):
-            return "interrupted", f"{error.message}{files_kept(spec.id, _settle(spec.folder))}"
+            return _stopped(spec, stop)
+        if interrupts(error):
+            return _interrupted(spec, error.message)
         if isinstance(error, PhaseFailed):
             return "error", error.message
         mine = not isinstance(error, ContainerError)
@@ -119,6 +130,17 @@ def _run(
         for step in clean_up:
             step()
         _settle(spec.folder)
+
+
+def _stopped(spec: TaskSpec, stop: Stop) -> tuple[ev.Status, str]:
+    return _interrupted(spec, stop.reason) if stop.status == "interrupted" else (stop.status, stop.reason)
+
+
+def _interrupted(spec: TaskSpec, reason: str) -> tuple[ev.Status, str]:
+    """The end of a task that something else kept from its own, with what can be done about its files."""
+    from engine.tasks.recovery import files_kept
+
+    return "interrupted", f"{reason}{files_kept(spec.id, _settle(spec.folder))}"
 
 
 def _place(spec: TaskSpec, turn: Turn, recorder: Recorder, stop: Stop) -> AbstractContextManager[None]:

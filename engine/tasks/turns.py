@@ -69,7 +69,7 @@ def collect(folder: Path, state: TaskState, attempt: int) -> Turn:
         UsageError: the task still works, there is no such attempt, or its result is there.
     """
     before = _ended(state, attempt)
-    if not state.has_work(attempt) or before.turns in before.results:
+    if not state.has_worked(attempt) or before.turns in before.results:
         why = "has its result" if before.results else "has no files: its agent had not begun"
         raise UsageError(f"attempt {attempt} of task {state.id} {why}", f"see `fumehood status {state.id}`")
     prompt = state.turns[-1].prompt if state.turns else state.prompt

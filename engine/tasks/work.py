@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.cache.snapshots import owner
 from engine.containers.api import Api
-from engine.containers.container import Limits, Mount, Spec, name_for
+from engine.containers.container import Container, Limits, Mount, Spec, name_for
+from engine.errors import EngineError, Lost, interrupts
 from engine.tasks import events as ev
 from engine.tasks.inputs import Checkout, Inputs, fetched
 from engine.tasks.recorder import Recorder
@@ -119,3 +121,23 @@ class Work(Inputs):
 
         chosen = {f"CODEX_ENV_{tool.upper()}_VERSION": version for tool, version in self.environment.versions.items()}
         return {"BASH_ENV": BASHRC, **chosen, **self.environment.variables}
+
+
+@contextmanager
+def undisturbed(work: Work, container: Container) -> Iterator[None]:
+    """A step in the block that failed because somebody took its container away did not fail by itself (SPEC T8).
+
+    Raises:
+        Lost: so it was.
+    """
+    try:
+        yield
+    except EngineError as error:
+        if work.stop.event.is_set() or interrupts(error):
+            raise
+        status = container.settled()
+        if status in ("created", "running"):
+            raise
+        removed = status in ("removing", "removed", "dead")
+        what = "removed by somebody else" if removed else "stopped by somebody else, or the engine was restarted"
+        raise Lost(f"the container was {what}") from error

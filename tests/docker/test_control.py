@@ -13,10 +13,13 @@ from pathlib import Path
 import pytest
 
 from tests.docker.conftest import Lab, environment
+from tui.live.feed import Feed
+from tui.present.story import Command
 
 pytestmark = pytest.mark.docker
 
-COUNT = "for i in $(seq 3000); do echo $i; [ $((i % 100)) = 0 ] && sleep 0.02; done; true"
+LINES = 100_000
+COUNT = f"for i in $(seq 0 5000 {LINES - 1}); do seq $((i + 1)) $((i + 5000)); sleep 0.05; done"
 
 
 def start(lab: Lab, project: Path) -> str:
@@ -34,15 +37,34 @@ def test_a_killed_watcher_disturbs_nothing_and_the_log_has_no_gap(lab: Lab) -> N
     project = lab.project("count", environment(command=COUNT))
     task = start(lab, project)
     argv = [sys.executable, "-m", "tui.cli", "logs", "-f", "--raw", task]
-    watcher = subprocess.Popen(argv, env=lab.variables, stdout=subprocess.PIPE)
-    wait_for(lab, task, "command.output")
-    watcher.kill()
-    watcher.communicate()
+    counted = [str(number) for number in range(1, LINES + 1)]
+    for _ in range(3):
+        watcher = subprocess.Popen(argv, env=lab.variables, stdout=subprocess.PIPE)
+        assert watcher.stdout
+        # In the middle of it.
+        seen = watcher.stdout.read(20_000)
+        watcher.kill()
+        seen += watcher.communicate()[0]
+        assert "\n".join(counted).encode().startswith(seen.rstrip(b"\n"))
+        workbench = Feed(lab.home / "state/fumehood/tasks" / task).read_all()
+        lines = shown(workbench)
+        assert lines[:-1] == counted[: len(lines) - 1]
     again = subprocess.run(argv, env=lab.variables, capture_output=True, timeout=120, check=True)
-    assert again.stdout.split() == [str(i).encode() for i in range(1, 3001)]
+    assert again.stdout.decode().split() == counted
+    # Who came in the middle and stayed has the same as who comes when all is over.
+    assert shown(workbench.read_all()) == shown(Feed(workbench.folder).read_all()) == counted
     events = lab.events(task)
     assert [e["seq"] for e in events] == list(range(1, len(events) + 1))
     assert sum(e["type"] == "run.finished" for e in events) == 1
+
+
+def shown(feed: Feed) -> list[str]:
+    """The lines of the agent's output, read as the workbench reads them."""
+    (command,) = (block for block in feed.story.blocks if isinstance(block, Command))
+    index = feed.index(command)
+    feed.backlog.wait()
+    feed.adopt_heads()
+    return [line.data.decode() for line in index.lines(0, index.count)]
 
 
 def test_cancel_ends_the_container_and_says_cancelled(lab: Lab) -> None:

@@ -85,6 +85,17 @@ def test_a_task_takes_the_container_that_stands_by_and_it_is_replaced(lab: Lab, 
         assert lab.task(project)["status"] == "ready"
 
 
+def test_an_agent_that_may_go_out_takes_it_too(lab: Lab) -> None:
+    folder = lab.project("out", environment(command="echo out", name="out", more='[network]\nagent = "limited"'))
+    trust(lab, folder)
+    assert lab.task(folder)["status"] == "ready"
+    with watching(lab, folder) as watch:
+        watch.ready()
+        state = lab.task(folder, timeout=60)
+        assert (state["status"], state["cache"]["result"]) == ("ready", "standby")
+        assert lab.output(state["id"], "agent") == "out\n"
+
+
 def test_a_saved_file_is_refreshed_and_the_next_task_skips_maintenance(lab: Lab, project: Path) -> None:
     with watching(lab, project) as watch:
         watch.ready()
