@@ -37,7 +37,8 @@ def split(text: str) -> tuple[str, str]:
 
 
 def _plain(line: str) -> str:
-    return re.sub(r"^#{1,6}\s+|\s+#+$", "", line).strip(" *_").removesuffix(".")
+    bare = re.sub(r"^#{1,6}\s+|\s+#+$", "", line)
+    return re.sub(r"^[\s*_]+|[\s*_]+$", "", bare).removesuffix(".").rstrip()
 
 
 def _cut(line: str) -> str:

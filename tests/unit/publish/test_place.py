@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.errors import ForgeError, UsageError
@@ -182,6 +182,8 @@ def test_titles_and_bodies(answer: str, title: str, body: str) -> None:
 
 
 @given(st.text(), st.text())
+@example("", "0\t_")
+@example("", "a .")
 def test_a_title_is_one_short_line(prompt: str, answer: str) -> None:
     title, _ = text.proposed(prompt, answer)
     assert title == title.strip()
