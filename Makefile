@@ -14,7 +14,7 @@ demo: ## Watch an agent fix a bug in a container; does everything needed by itse
 test: ## Run all tests: those of pure code first, then those with containers and terminals
 	@scripts/prepare test
 	@status=0; \
-	$(BIN)/pytest -n 4 -m "not docker and not terminal and not slow" || status=$$?; \
+	$(BIN)/pytest -n 4 --dist worksteal -m "not docker and not terminal and not slow" || status=$$?; \
 	$(BIN)/pytest -n 3 --dist loadfile -m "(docker or terminal) and not slow" || status=$$?; \
 	exit $$status
 

@@ -22,6 +22,7 @@ from tests.screens.conftest import RecordedBench
 from tests.screens.test_bench import screen_of, text_of, until, until_gone
 from tui.app import Workbench
 from tui.live.preferences import Preferences
+from tui.panes.network import NetworkPane
 from tui.panes.pane import Pane
 from tui.present import words
 
@@ -300,6 +301,17 @@ async def test_the_requests_are_filtered(app: App) -> None:
         assert "✓ files.test" in text_of(pilot)
         await pilot.press("enter", "escape")
         await until(pilot, "api.test:8443")
+
+
+async def test_from_a_refusal_in_the_log_to_where_it_is_allowed(app: App) -> None:
+    limited()
+    async with app().run_test(size=HUGE) as pilot:
+        await until(pilot, "api.test:8443 refused ×3")
+        # The last that was refused is another host than the first of the list.
+        await pilot.press("4", "G", "enter")
+        host = screen_of(pilot).query_one(NetworkPane).host
+        assert host is not None
+        assert (screen_of(pilot).current, host.key) == ("network", ("denied", "files.test", 443))
 
 
 async def test_a_host_is_allowed_for_the_task_and_for_the_environment(project: Path) -> None:

@@ -112,6 +112,13 @@ class NetworkPane(Pane):
                 self._to((host.key, 0))
             self._fill()
 
+    def go_to(self, key: Key) -> None:
+        """Put the cursor on a host, whatever was filtered."""
+        self._needle = ""
+        self._remove_field()
+        self._fill()
+        self._to((key, 0))
+
     # Filter
 
     def open_filter(self) -> None:

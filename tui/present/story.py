@@ -50,7 +50,10 @@ class Command:
 
 @dataclass(slots=True)
 class Text:
-    """A text, told at `at` (Unix seconds); of one that is not `unfolded` only the first line is on the screen."""
+    """A text, told at `at` (Unix seconds); of one that is not `unfolded` only the first line is on the screen.
+
+    `request` is what a request that was not allowed is found by, as `tui.present.requests.Host.key`.
+    """
 
     kind: TextKind
     text: str
@@ -59,6 +62,7 @@ class Text:
     unfolded: bool = True
     status: str = ""
     at: float = 0.0
+    request: tuple[str, str, int] | None = None
 
 
 Block: TypeAlias = Command | Text
@@ -132,7 +136,8 @@ class Story:
             case ev.NetworkRequest() if event.decision != "allowed":
                 where = f"{event.method} {event.host}:{event.port}"
                 why = event.reason or event.rule
-                self._add(Text("denied", f"{where}  {why}", status=event.decision))
+                request = (event.decision, event.host, event.port)
+                self._add(Text("denied", f"{where}  {why}", right="▸", status=event.decision, request=request))
             case ev.NetworkProven(ok=False, checks=checks):
                 self._add(Text("error", "the network policy does not hold", hint="; ".join(checks)))
             case ev.NetworkLost():

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from textual import on
+
 from engine.errors import EngineError
 from tui.panes.network import NetworkPane
 from tui.present.actions import key_of
 from tui.present.task import title
 from tui.screens.cache import CacheScreen
+from tui.widgets.log_view import LogView
 
 if TYPE_CHECKING:
     from engine.environment.model import Environment
@@ -21,6 +24,12 @@ class NetworkScreen(CacheScreen):
     @property
     def _asked_for(self) -> Host | None:
         return self.query_one(NetworkPane).host
+
+    @on(LogView.RequestOpened)
+    def _request_opened(self, event: LogView.RequestOpened) -> None:
+        """From the log to the host, where the keys are that allow it."""
+        self.focus_pane("network")
+        self.query_one(NetworkPane).go_to(event.key)
 
     def action_filter_requests(self) -> None:
         """Filter the requests."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import ClassVar, Literal, TypeAlias
 
 from textual.binding import BindingType
+from textual.message import Message
 
 from tui.live.page import Scope
 from tui.present import actions
@@ -26,6 +27,13 @@ class LogView(LogLines):
 
     BINDINGS: ClassVar[list[BindingType]] = actions.bindings("log")
 
+    class RequestOpened(Message):
+        """A request that was not allowed was chosen; `key` is what it is found by."""
+
+        def __init__(self, key: tuple[str, str, int]) -> None:
+            super().__init__()
+            self.key = key
+
     def __init__(self, wanted: Callable[[Wanted], None], *, widget_id: str | None = None) -> None:
         super().__init__(widget_id=widget_id)
         self._want = wanted
@@ -39,7 +47,7 @@ class LogView(LogLines):
         self.action_fold()
 
     def action_fold(self) -> None:
-        """Fold or unfold the block at the cursor."""
+        """Fold or unfold the block at the cursor; from a request that was refused, go to where it can be allowed."""
         page = self.shown
         if not page.count or page.scope.raw:
             return
@@ -52,6 +60,8 @@ class LogView(LogLines):
         elif block.kind in ("thought", "message", "plan", "notice"):
             block.unfolded = not block.unfolded
         else:
+            if block.request:
+                self.post_message(self.RequestOpened(block.request))
             return
         page.measure(number)
         self.rows_changed(page.starts[number])
