@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -401,6 +402,23 @@ async def test_behind_a_dialog_only_what_changes_is_painted(app: App, monkeypatc
         frames.clear()
         await pilot.pause(1.0)
         assert frames == []
+
+
+async def test_the_cache_is_looked_at_when_a_task_has_made_a_snapshot(
+    app: App, bench: RecordedBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = recorded.Recording("dddd55")
+    task.begin("with setup")
+    task.at(0.8, ev.PhaseStarted(phase="setup"))
+    async with app().run_test(size=WIDE) as pilot:
+        await until(pilot, "with setup")
+        await until(pilot, "1.2 GB")
+        environment = bench.entry().environment
+        assert environment is not None
+        made = replace(bench.cache.explain(environment), age_seconds=3.0)
+        monkeypatch.setattr(bench.cache, "explain", lambda _environment: made)
+        task.phase("snapshot", 13.5, 1.31)
+        await until(pilot, "made less than 1m ago")
 
 
 async def test_a_key_in_a_dialog_is_painted_while_the_log_behind_it_changes(

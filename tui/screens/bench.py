@@ -19,6 +19,7 @@ from tui.screens.network import NetworkScreen
 from tui.widgets.line_view import LineView
 
 if TYPE_CHECKING:
+    from engine.tasks.model import TaskState
     from tui.app import Workbench
 
 
@@ -153,7 +154,7 @@ class BenchScreen(NetworkScreen):
         app = cast("Workbench", self.app)
         due = feed is not None and self._pace.due("feed", pacing.FAST if live else pacing.IDLE)
         if feed is not None and due and app.pace.may_paint():
-            was = feed.state.finished
+            was = _stored(feed.state)
             if feed.poll():
                 self.log_pane.log_view.take()
                 self.tick_panes()
@@ -161,7 +162,7 @@ class BenchScreen(NetworkScreen):
                 self.refresh_bars()
             elif live and self._pace.due("clock", 1.0):
                 self.tick_panes()
-            if feed.state.finished and not was and self.entry and self.entry.environment:
+            if _stored(feed.state) != was and self.entry and self.entry.environment:
                 self.look_at_cache(self.entry)
         if self._pace.due("tasks", pacing.IDLE):
             self.read_tasks(check=self._pace.due("check", pacing.CHECK))
@@ -284,3 +285,8 @@ class BenchScreen(NetworkScreen):
         self.read_tasks()
         if not event.task and event.fault is None:
             self.show_environment(self.entry_number)
+
+
+def _stored(state: TaskState) -> tuple[bool, int]:
+    """What changes when a task changed the cache: whether it has ended, and its snapshots."""
+    return state.finished, sum(phase.name == "snapshot" and phase.status == "done" for phase in state.phases)
