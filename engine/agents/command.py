@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import signal
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,6 @@ def _outcome(code: int | None) -> str:
         return "cannot be executed (exit code 126)"
     if code == 137:
         return "was killed (exit code 137)"
-    if code > 128:
+    if 128 < code <= 128 + signal.SIGRTMAX:
         return f"was ended by signal {code - 128} (exit code {code})"
     return f"failed with exit code {code}"

@@ -235,8 +235,11 @@ class TaskState:
                 if attempt.status in ("pending", "in_progress"):
                     attempt.status = "cancelled" if event.status == "cancelled" else "failed"
             # What a phase failed with is only how the loss of its container showed.
-            if event.reason and (event.status == "interrupted" or (event.status == "error" and self.error is None)):
+            if event.reason and event.status == "interrupted":
                 self.error = Failure(self.phase, event.reason)
+            # No phase failed: the agent said so of its work, which was collected before the task ended.
+            elif event.reason and event.status == "error" and self.error is None:
+                self.error = Failure("agent", event.reason)
 
     def _phase(self, event: ev.PhaseStarted | ev.PhaseFinished) -> None:
         self.phase = event.phase

@@ -135,6 +135,8 @@ def test_a_time_limit_ends_the_agent_and_keeps_what_it_did(lab: Lab) -> None:
         ("exit 1", 1, "exit code 1"),
         ("nonexistent-program", 127, "not found"),
         ("kill -9 $$", 137, "killed"),
+        ("kill -15 $$", 143, "was ended by signal 15"),
+        ("exit 254", 254, "failed with exit code 254"),
         ("/etc/passwd", 126, "cannot be executed"),
         # What it leaves running holds its output open.
         ("sleep 600 & exit 3", 3, "exit code 3"),
@@ -156,6 +158,7 @@ def test_the_end_of_the_agents_program_is_told_as_it_was(lab: Lab, command: str,
     assert attempt["exit_code"] == code
     assert reason in attempt["answer"]
     assert state["status"] == ("ready" if code == 0 else "error")
+    assert code == 0 or state["error"]["phase"] == "agent"
 
 
 def test_attempts_run_side_by_side_each_with_its_diff(lab: Lab) -> None:

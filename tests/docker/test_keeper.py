@@ -71,11 +71,12 @@ def test_a_task_takes_the_container_that_stands_by_and_it_is_replaced(lab: Lab, 
         assert lab.output(state["id"], "agent") == "ran with one\n"
         assert state["network"]["proven"] is True
         watch.ready()
-        # Another branch, another commit: taken as well, and brought there.
-        lab.git(project, "checkout", "-qb", "topic")
-        (project / "README").write_text("topic\n")
-        commit(lab, project)
-        lab.git(project, "checkout", "-q", "main")
+        # Another branch, another commit: taken as well, and brought there. Made beside the project's own work tree:
+        # what is checked out there is what stands by.
+        beside = project.with_name("topic")
+        lab.git(project, "worktree", "add", "-qb", "topic", str(beside))
+        (beside / "README").write_text("topic\n")
+        commit(lab, beside)
         topic = lab.task(project, "go", "--branch", "topic")
         assert (topic["status"], topic["cache"]["result"]) == ("ready", "standby")
         assert topic["base_sha"] == lab.git(project, "rev-parse", "topic").strip()
