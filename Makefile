@@ -15,7 +15,7 @@ test: ## Run all tests: those of pure code first, then those with containers and
 	@scripts/prepare test
 	@status=0; \
 	$(BIN)/pytest -n 4 --dist worksteal -m "not docker and not terminal and not slow" || status=$$?; \
-	$(BIN)/pytest -n 3 --dist loadfile -m "(docker or terminal) and not slow" || status=$$?; \
+	$(BIN)/pytest -n 4 --dist worksteal -m "(docker or terminal) and not slow" || status=$$?; \
 	exit $$status
 
 # Where the agents for tests are kept from one run to the next: 0.4 GB each.

@@ -17,6 +17,9 @@ pytestmark = [pytest.mark.docker, pytest.mark.timeout(400)]
 
 SAMPLES = sorted(path.parent.name for path in (ROOT / "sample-envs").glob("*/fumehood.toml"))
 
+# They take up to a minute to install. Two of their managers are also in what `test_setup_managers` installs at once.
+LONG = ("node-pnpm", "node-yarn", "node-yarn-berry", "python-pipenv", "python-poetry")
+
 
 @pytest.fixture(scope="module")
 def samples(lab: Lab) -> Path:
@@ -33,7 +36,9 @@ def samples(lab: Lab) -> Path:
     return folder / "sample-envs"
 
 
-@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in SAMPLES]
+)
 def test_a_sample_is_set_up_fixed_and_tested(lab: Lab, samples: Path, name: str) -> None:
     first = lab.task(samples / name, "fix the failing test", "--agent", "replay", timeout=300)
     assert first["status"] == "ready", first["error"]
