@@ -39,8 +39,8 @@ def paint_skeleton() -> None:
     lines = f"\x1b[?1049h\x1b[?25l\x1b[H\x1b[2J\x1b[1m{' fumehood'[:columns]}\x1b[0m"
     if rows > 2:
         lines += f"\x1b[2;1H{tabs[:columns]}\x1b[{rows};1H{_KEYS[:columns]}"
-    os.write(sys.stdout.fileno(), lines.encode())
     _remember()
+    os.write(sys.stdout.fileno(), lines.encode())
 
 
 def _remember() -> None:

@@ -100,7 +100,7 @@ def test_what_a_script_leaves_in_the_background_goes_on_being_recorded(lab: Lab)
 
 def test_services_that_never_become_ready_fail_the_task(lab: Lab) -> None:
     script = "for i in $(seq 100); do echo line $i; done; sleep infinity"
-    project = lab.project("never", with_start(script, "echo looking; echo not yet >&2; false", timeout="2s"))
+    project = lab.project("never", with_start(script, "echo looking; sleep 0.2; echo not yet >&2; false", timeout="2s"))
     state = lab.task(project)
     error = state["error"]
     assert (state["status"], error["phase"], error["exit_code"]) == ("error", "start", None)

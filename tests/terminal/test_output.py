@@ -194,6 +194,23 @@ def test_a_signal_while_it_loads_restores_the_terminal(number: signal.Signals, o
     assert terminal.written.rfind(b"\x1b[?25h") > terminal.written.rfind(b"\x1b[?25l")
 
 
+def test_a_signal_right_after_the_first_picture_restores_the_terminal() -> None:
+    at_once = """
+import os, signal
+from tui import terminal
+write = os.write
+def wrote(*what):
+    os.write = write
+    write(*what)
+    os.kill(os.getpid(), signal.SIGHUP)
+os.write = wrote
+terminal.paint_skeleton()
+"""
+    terminal = Terminal([sys.executable, "-c", at_once])
+    assert terminal.ended() == 128 + signal.SIGHUP
+    assert terminal.written.rfind(b"\x1b[?1049l") > terminal.written.rfind(b"\x1b[?1049h") > 0
+
+
 def test_the_first_picture_is_there_before_textual_is_loaded(opened: Open, project: Path) -> None:
     recorded.running()
     blocked = project / "blocked"

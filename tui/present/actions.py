@@ -145,7 +145,7 @@ ACTIONS = (
         ("enter", "space"),
         "log",
         "fold",
-        "Fold or unfold this; from a refused request, go where it can be allowed",
+        "Fold or unfold this; from a refused request, go to allow it",
         True,
     ),
     Action("log_search", ("slash",), "log", "search", "Find a text", True),
