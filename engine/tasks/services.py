@@ -92,8 +92,9 @@ class _StartScript:
 
         argv = ("bash", "-lc", AWAIT_SERVICES, "fumehood", self._settings.ready, self._work.workdir, self._code_file)
         ended = self._container.exec(argv, sink, env=self._variables, timeout=timeout, stop=stop)
-        tries = bytes(said).decode("utf-8", "replace").split("\0")
-        return ended, next((text.strip() for text in reversed(tries) if text.strip()), "")
+        *tries, cut_off = bytes(said).decode("utf-8", "replace").split("\0")
+        # A try that the time limit cut off may not have come to what it says of the reason.
+        return ended, next((text.strip() for text in (*reversed(tries), cut_off) if text.strip()), "")
 
     def _failed(self, said: str) -> PhaseFailed:
         if self._code:
