@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import fields, replace
 
 from engine.state import config_dir
 
@@ -16,8 +18,7 @@ _MOST_HERTZ = 30
 NOTIFY = ("auto", "osc9", "bell", "off")
 
 
-@dataclass(frozen=True, slots=True)
-class Preferences:
+class Preferences(Struct, frozen=True):
     """The values of `config.toml`; each default is what holds without the file.
 
     Args:

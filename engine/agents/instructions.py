@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from engine.agents.base import Chunk, Terminal
 from engine.repository.into import LEFTOVERS
@@ -65,8 +66,7 @@ git -c core.fsmonitor=false ls-files -z -- '*/AGENTS.md' '*/AGENTS.override.md' 
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Instructions:
+class Instructions(Struct, frozen=True):
     """What a project tells agents.
 
     Attributes:

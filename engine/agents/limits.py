@@ -6,8 +6,9 @@ import hashlib
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from engine.agents.base import Finished, Output, Started, Yielded
 from engine.tasks import events as ev
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
 _LONGEST_CYCLE = 3
 
 
-@dataclass(slots=True)
-class _Underway:
+class _Underway(Struct):
     command: str
     printed: hashlib._Hash = field(default_factory=hashlib.sha256)
 

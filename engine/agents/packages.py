@@ -5,8 +5,9 @@ Each lies in `$XDG_DATA_HOME/fumehood/agents/NAME/VERSION`; the file `current` b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from engine.state import data_dir
 
@@ -14,8 +15,7 @@ CURRENT = "current"
 MODULES = "node_modules"
 
 
-@dataclass(frozen=True, slots=True)
-class Package:
+class Package(Struct, frozen=True):
     """An agent's package.
 
     Attributes:
@@ -41,8 +41,7 @@ PACKAGES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Installed:
+class Installed(Struct, frozen=True):
     """A package that is installed here: its version and its program."""
 
     version: str

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
+
+from msgspec import Struct
 
 from engine.errors import UsageError
 from engine.network.hosts import show_authority
@@ -17,8 +18,7 @@ URL = "FUMEHOOD_MODEL_URL"
 """In containers of such an agent: the address of the model, as its programs have to call it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Struct, frozen=True):
     """What an agent's programs reach of a model's provider, whatever the environment's network policy says.
 
     Attributes:

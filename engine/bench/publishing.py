@@ -60,7 +60,8 @@ class Publishing:
             UsageError: there is something at `path`; EngineError: it holds a known secret, or cannot be written.
         """
         import shlex
-        from dataclasses import replace
+
+        from msgspec.structs import replace
 
         from engine.publish.check import refuse_secrets
         from engine.repository import push as git

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from engine.cache.key import Key, differences
 from engine.durations import words
 
 
-@dataclass(frozen=True, slots=True)
-class Maintained:
+class Maintained(Struct, frozen=True):
     """That maintenance ran in a snapshot: at `at` (Unix seconds), on `files` it watches, named by path and content.
 
     `root` is the image of the snapshot it ran on; empty when setup itself had done what maintenance does.
@@ -23,8 +24,7 @@ class Maintained:
     root: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """A stored container filesystem: an image whose labels are this record (DESIGN decision 2).
 
     `created_at` in Unix seconds, of the setup it goes back to; `sha` the commit it was made from, `setup_seconds` what
@@ -52,8 +52,7 @@ class Snapshot:
         return self.maintained.at if self.maintained else self.created_at
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(Struct, frozen=True):
     """The decision for a start now, in words and figures; `expires_in_seconds` only for a hit.
 
     `maintained`: the last time that maintenance ran in this snapshot or in one refreshed from it.

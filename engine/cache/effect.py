@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 from engine.cache.key import Key, cache_key, differences
 from engine.durations import words
@@ -12,8 +13,7 @@ if TYPE_CHECKING:
     from engine.environment.model import Environment
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
+class Effect(Struct, frozen=True):
     """How much has to be done again, and why, in words."""
 
     again: Literal["nothing", "maintenance", "setup"]

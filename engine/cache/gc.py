@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from engine import sizes
 from engine.durations import words
@@ -12,8 +13,7 @@ from engine.durations import words
 Kind = Literal["snapshot", "build", "task base"]
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """An image of this installation.
 
     Attributes:
@@ -37,8 +37,7 @@ class Item:
     dead: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Removal:
+class Removal(Struct, frozen=True):
     """An image that is to go, and why, in words."""
 
     item: Item

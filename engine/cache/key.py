@@ -6,8 +6,9 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from engine.state import local_key
 
@@ -20,8 +21,7 @@ FORMAT = "4"
 _LINES_KEPT = 2000
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """The key, the HMAC of each component (so that a miss can name what changed), and a print of script lines.
 
     `lines` holds 6 hex digits for each line of each script: enough to count changed lines, not to read them.

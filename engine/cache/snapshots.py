@@ -6,8 +6,9 @@ import hashlib
 import hmac
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from engine.cache.decision import (
     LABEL_ENVIRONMENT,

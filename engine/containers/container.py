@@ -11,9 +11,10 @@ import tarfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
+
+from msgspec import Struct, field
 
 from engine.containers import execution
 from engine.containers.api import Api, Record, Refused
@@ -29,8 +30,7 @@ HOSTNAME = "task"
 COMMENT = "fumehood snapshot"
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """What a container may use: CPUs, bytes of memory (no swap beyond), number of processes."""
 
     cpus: float
@@ -38,24 +38,21 @@ class Limits:
     pids: int
 
 
-@dataclass(frozen=True, slots=True)
-class Exhausted:
+class Exhausted(Struct, frozen=True):
     """How often a container ran into its limits: processes killed for want of memory, forks refused."""
 
     memory: int
     forks: int
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
+class Mount(Struct, frozen=True):
     """A host path shown read-only at `target`."""
 
     source: Path
     target: str
 
 
-@dataclass(frozen=True, slots=True)
-class Spec:
+class Spec(Struct, frozen=True):
     """What to create from the image with the id `image`, which people know as `image_name`.
 
     `network` is "none" or "container:ID"; there is no other kind (DESIGN decision 3). One that `boots` waits for the

@@ -9,9 +9,10 @@ import stat
 import tarfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+
+from msgspec import Struct
 
 from engine import sizes
 from engine.errors import UsageError
@@ -21,8 +22,7 @@ MOST_FILES = 50_000
 IGNORE = ".dockerignore"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One file, link or folder of a context: its path below it, its mode and size as `lstat` has them."""
 
     path: str
@@ -30,8 +30,7 @@ class Entry:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Struct, frozen=True):
     """What a build gets: the folder of the Dockerfile, the Dockerfile's name in it, everything that is sent."""
 
     folder: Path

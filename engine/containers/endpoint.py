@@ -7,9 +7,10 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from engine.containers.api import Api, Refused
 from engine.errors import ContainerError, DockerUnavailable, Lost, NoRoom
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     import docker
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True):
     """An address of a container engine and where it was found."""
 
     url: str
@@ -140,8 +140,7 @@ def _address(endpoint: Endpoint) -> str | tuple[str, int]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class EngineInfo:
+class EngineInfo(Struct, frozen=True):
     """What answers at an endpoint: its name and versions, where it is, how it stores images."""
 
     name: str

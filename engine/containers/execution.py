@@ -9,8 +9,9 @@ import struct
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from typing import Literal, Protocol
+
+from msgspec import Struct
 
 from engine.containers.api import Api, Refused, Stream
 from engine.containers.endpoint import translated
@@ -32,8 +33,7 @@ class Flag(Protocol):
         """Whether it is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Exit:
+class Exit(Struct, frozen=True):
     """How an exec ended: `code` is what docker reports of the process itself, never inferred from its output.
 
     `code` is None when the process was not seen to end: `timed_out`, `stopped`, or the container went away.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from engine.containers.container import Container
 from engine.containers.endpoint import translated
@@ -13,8 +14,7 @@ from engine.containers.endpoint import translated
 _CGROUPS = Path("/sys/fs/cgroup")
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True):
     """What a container uses: `cpu_seconds` since it was started, bytes of `memory` but for files it could give up."""
 
     cpu_seconds: float
@@ -71,8 +71,7 @@ def from_stats(stats: Mapping[str, Any]) -> Usage | None:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Cgroup:
+class _Cgroup(Struct, frozen=True):
     """The folders of a container's counters; all three are one in version 2."""
 
     cpu: Path

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.containers.api import Api, Refused
 from engine.containers.container import LABEL
@@ -12,8 +14,7 @@ from engine.containers.endpoint import translated
 from engine.errors import ContainerError
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(Struct, frozen=True):
     """An image the engine has: full id, names, size in bytes, labels, creation as Unix seconds.
 
     `parent` is the id of the image it was made from here, empty when none is known; `added` the bytes it adds to that.

@@ -6,8 +6,9 @@ import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from engine import sizes
 
@@ -37,8 +38,7 @@ class Pace:
         self._last = line
 
 
-@dataclass(slots=True)
-class _Layer:
+class _Layer(Struct):
     """Bytes of a layer's download: all of them, those that came, those that are unpacked."""
 
     total: int = 0

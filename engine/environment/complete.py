@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from engine.environment.document import TOKEN
 from engine.environment.kinds import Key, Kind, ListOf, MapOf, Scalar, TableOf, keys
@@ -16,16 +17,14 @@ _WORD = re.compile(r"[A-Za-z0-9_.-]*\Z")
 _VALUE = re.compile(r"[\"']?[^\s\"',\[\]{}=]*\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """Something to write, and what it means."""
 
     text: str
     doc: str
 
 
-@dataclass(frozen=True, slots=True)
-class Completion:
+class Completion(Struct, frozen=True):
     """What to write in place of the text from column `start` of the line up to the cursor; the best first."""
 
     start: int

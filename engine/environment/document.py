@@ -6,9 +6,10 @@ import os
 import re
 import stat
 import tomllib
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from engine.environment.kinds import BadValue
 
@@ -34,8 +35,7 @@ class NotToml(BadValue):
         self.line = line
 
 
-@dataclass(slots=True)
-class Outline:
+class Outline(Struct):
     """The shape of a TOML text: the line of each key, the deepest nesting, the longest dotted key."""
 
     lines: dict[tuple[str, ...], int] = field(default_factory=dict)

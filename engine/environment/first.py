@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from engine.environment.importers.formats import imported, sources
 from engine.environment.init import initial
@@ -18,8 +19,7 @@ from engine.setup.tree import FolderTree
 _PREFERRED = ("codex", "claude", "loop")
 
 
-@dataclass(frozen=True, slots=True)
-class FirstLook:
+class FirstLook(Struct, frozen=True):
     """A project without an environment file.
 
     Attributes:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 KeyPath = tuple[str, ...]
 _MOST = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """One fault: file, line (from 1, where known), dotted key, what is wrong, what would be right.
 
     A "warning" does not stop the file from being used, an "error" does.

@@ -6,39 +6,36 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias
+
+from msgspec import Struct, field
 
 from engine.environment.document import TOKEN
 from engine.environment.problem import KeyPath, dotted
 from engine.errors import EngineError
 
 
-@dataclass(frozen=True, slots=True)
-class Put:
+class Put(Struct, frozen=True):
     """The key has this value."""
 
     key: KeyPath
     value: object
 
 
-@dataclass(frozen=True, slots=True)
-class Remove:
+class Remove(Struct, frozen=True):
     """The key, or the table, is not there."""
 
     key: KeyPath
 
 
-@dataclass(frozen=True, slots=True)
-class Append:
+class Append(Struct, frozen=True):
     """The list at the key ends with this item."""
 
     key: KeyPath
     item: str
 
 
-@dataclass(frozen=True, slots=True)
-class Drop:
+class Drop(Struct, frozen=True):
     """The list at the key has no item `number` (from 0)."""
 
     key: KeyPath
@@ -48,8 +45,7 @@ class Drop:
 Change: TypeAlias = Put | Remove | Append | Drop
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(Struct, frozen=True):
     """A table header or a `key = value`: its whole path, the offsets of its value (of a header: itself).
 
     A key inside an inline table is no statement.
@@ -61,8 +57,7 @@ class Statement:
     end: int
 
 
-@dataclass(slots=True)
-class Reader:
+class Reader(Struct):
     """Goes through the tokens of a TOML text; between two of them, its fields say what they stand in."""
 
     table: KeyPath = ()

@@ -10,9 +10,10 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from engine.environment.kinds import MapOf, TableOf, keys
 from engine.environment.model import Environment, is_users_own
@@ -31,16 +32,14 @@ _VERSION = 1
 _KEPT = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(Struct, frozen=True):
     """A key that matters for security, and what the file says there: where code comes from, what runs, what it gets."""
 
     key: str
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class Review:
+class Review(Struct, frozen=True):
     """An environment file as one looks at it before agreeing.
 
     `facts` are what it says about security; `changed` are the keys that differ from the content agreed to last, and

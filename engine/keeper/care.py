@@ -5,9 +5,10 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from engine.cache import snapshots
 from engine.cache.decision import Explanation, Snapshot, decide
@@ -47,8 +48,7 @@ def jobs_dir() -> Path:
     return keeper_dir() / "jobs"
 
 
-@dataclass(frozen=True, slots=True)
-class _Sight:
+class _Sight(Struct, frozen=True):
     """An environment as it is now: its key, its snapshots, what a start of its default branch would find."""
 
     work: Work

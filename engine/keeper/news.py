@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from engine.tasks.events import Kept
 
 _RUNS = ("refresh", "rebuild")
 
 
-@dataclass(slots=True)
-class Care:
+class Care(Struct):
     """One environment: the refresh or rebuild that has begun, the last one that ended, why nothing can be done."""
 
     running: Kept | None = None
@@ -19,8 +19,7 @@ class Care:
     waiting: Kept | None = None
 
 
-@dataclass(slots=True)
-class News:
+class News(Struct):
     """Every environment by the path of its file; `apply` moves it on by one event."""
 
     environments: dict[str, Care] = field(default_factory=dict)

@@ -16,9 +16,10 @@ import signal
 import socket
 import sys
 import tomllib
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import asdict
 
 from engine.errors import EngineError, NetworkError, UsageError
 from engine.network.gateway import Gateway, RequestRecord

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.errors import UsageError
 from engine.network.addresses import refused_class
@@ -21,8 +23,7 @@ PUBLIC = Policy(mode="full")
 _HTTPS = 443
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(Struct, frozen=True):
     """The policy's answer on one host and port; `rule` and `reason` as in `policy.Decision`."""
 
     host: str
@@ -32,8 +33,7 @@ class Checked:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """An entry of a list as written and as it is stored (SECURITY-CASES B11).
 
     Attributes:

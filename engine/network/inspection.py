@@ -10,9 +10,9 @@ import asyncio
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 
 import h11
+from msgspec import Struct
 
 from engine.network.certificates import Authority
 from engine.network.credentials import Credential, with_credentials
@@ -38,8 +38,7 @@ _HOP_BY_HOP = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Inspection:
+class Inspection(Struct, frozen=True):
     """What inspected tunnels of one gateway share.
 
     Attributes:
@@ -64,8 +63,7 @@ def system_trust() -> ssl.SSLContext:
     return context
 
 
-@dataclass(slots=True)
-class _Underway:
+class _Underway(Struct):
     """A request that has begun; `request` is None until it could be read."""
 
     began: float

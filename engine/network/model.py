@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.network.credentials import Credential, with_credentials
 from engine.network.refusal import Refused
@@ -33,8 +34,7 @@ class Budget:
             raise Refused("429 Too Many Requests", "denied", reason, "blocked-by-policy")
 
 
-@dataclass(frozen=True, slots=True)
-class LocalModel:
+class LocalModel(Struct, frozen=True):
     """A model that is served on this machine: one port of its loopback, reached under a name that nothing else has.
 
     Attributes:

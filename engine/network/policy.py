@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from engine.errors import UsageError
 from engine.network.hosts import show_authority
@@ -15,8 +16,7 @@ ProxyError = Literal["blocked-by-allowlist", "blocked-by-denylist", "blocked-by-
 _SHOWN_PATH = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """The answer to one request.
 
     Attributes:
@@ -31,8 +31,7 @@ class Decision:
     error: ProxyError = "blocked-by-policy"
 
 
-@dataclass(frozen=True, slots=True)
-class ModelRules:
+class ModelRules(Struct, frozen=True):
     """What an agent may ask of the one host of its model, whatever else the policy says (SPEC N5).
 
     Attributes:
@@ -46,8 +45,7 @@ class ModelRules:
         return any(rule.admits(host, port) for rule in self.rules)
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Struct, frozen=True):
     """The network policy of one phase.
 
     Attributes:

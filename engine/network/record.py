@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 Verdict = Literal["allowed", "denied", "failed"]
 _SHOWN_BYTES = 200
 
 
-@dataclass(frozen=True, slots=True)
-class RequestRecord:
+class RequestRecord(Struct, frozen=True):
     """One decided request (SPEC N6).
 
     Attributes:
@@ -38,8 +38,7 @@ class RequestRecord:
     path: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """What one gateway spends on its container.
 
     Attributes:

@@ -15,7 +15,8 @@ What nobody can be asked for is not found, and an allowlist has to name it where
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from engine.errors import NetworkError, UsageError
 from engine.network.hosts import show_authority, split_authority
@@ -151,8 +152,7 @@ shells (which may be missing). It makes no connection, and prints neither user n
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """A registry: the tool that is configured to use it, its canonical host and its port."""
 
     tool: str
@@ -160,8 +160,7 @@ class Found:
     port: int
 
 
-@dataclass(frozen=True, slots=True)
-class Registries:
+class Registries(Struct, frozen=True):
     """What a container's clients are configured to use, and one sentence about each host that cannot be allowed."""
 
     found: tuple[Found, ...]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 from engine.network.hosts import show_authority, split_authority
 
@@ -51,8 +52,7 @@ class OtherHost(BadRequest):
     """The Host field names another host than the one the request goes to."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """A request head that has one meaning.
 
     Attributes:

@@ -10,7 +10,8 @@ import socket
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 Lookup = Callable[[str], list[str]]
 """Blocking: the IP addresses of a name in the order to try them; raises OSError when there are none."""
@@ -22,8 +23,7 @@ def system_lookup(host: str) -> list[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
-@dataclass(slots=True)
-class _Answer:
+class _Answer(Struct):
     query: asyncio.Task[tuple[str, ...]]
     good_until: float
 

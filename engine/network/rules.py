@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.errors import UsageError
 from engine.network.addresses import address_class
@@ -40,8 +42,7 @@ _ESCAPE_LAYERS = 3
 _SIGNS: dict[Scope, str] = {"domain": "", "subdomains": "*.", "exact": "="}
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """One entry of a list.
 
     Attributes:

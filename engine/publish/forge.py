@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote
+
+from msgspec import Struct
 
 from engine.errors import ForgeError
 from engine.publish.http import Api
@@ -18,8 +19,7 @@ _PAGE = 50
 _PAGES = 20
 
 
-@dataclass(frozen=True, slots=True)
-class PullRequest:
+class PullRequest(Struct, frozen=True):
     """A pull request, or merge request, that is open; `title` is without the word that marks a draft, if any."""
 
     number: int

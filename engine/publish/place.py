@@ -10,9 +10,10 @@ import os
 import re
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 from urllib.parse import quote, unquote, urlsplit
+
+from msgspec import Struct
 
 from engine.errors import ForgeError, UsageError
 from engine.repository.hostgit import search_path
@@ -34,8 +35,7 @@ _SCP = re.compile(r"(?:[^/@:]+@)?(\[[^\]]+\]|[^/@:]+):(?!//)(.+)")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(Struct, frozen=True):
     """A git URL taken apart: the host that serves it, the root of its web pages, and the repository's path there."""
 
     host: str
@@ -43,8 +43,7 @@ class Address:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A repository on a forge.
 
     Attributes:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.errors import EngineError, ForgeError, Unconfirmed, UsageError
 from engine.publish import forge, http, place, text, tokens
@@ -25,8 +26,7 @@ Note: TypeAlias = Callable[[Published], None]
 _NOTHING = "nothing new for"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What became of it: one sentence for the user, what the journal says of it, and whether anything changed."""
 
     message: str

@@ -12,10 +12,11 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from engine.errors import ForgeError
 from engine.publish.place import TITLES, Kind, Place
@@ -42,8 +43,7 @@ _LOGIN = {"github": "gh auth login", "gitlab": "glab auth login", "gitea": "tea 
 _SIZE_LIMIT = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(Struct, frozen=True):
     """A token and where it was found."""
 
     value: Secret

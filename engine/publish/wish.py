@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 if TYPE_CHECKING:
     from engine.repository.source import Source
@@ -13,8 +15,7 @@ if TYPE_CHECKING:
     from engine.tasks.model import TaskState
 
 
-@dataclass(frozen=True, slots=True)
-class Publication:
+class Publication(Struct, frozen=True):
     """What is to be published, and how; what is empty is filled in by `filled`.
 
     Attributes:
@@ -45,8 +46,7 @@ class Publication:
         return replace(self, **changes)
 
 
-@dataclass(frozen=True, slots=True)
-class Publishable:
+class Publishable(Struct, frozen=True):
     """A result of an attempt, with what it takes to publish it.
 
     Attributes:

@@ -12,9 +12,10 @@ refused here.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct
 
 from engine.errors import RepositoryError
 from engine.repository import hostgit
@@ -23,8 +24,7 @@ _APPLY = ("-c", "apply.whitespace=nowarn", "-c", "apply.ignoreWhitespace=no", "a
 _PATHS_AT_ONCE = 500
 
 
-@dataclass(frozen=True, slots=True)
-class ApplyOutcome:
+class ApplyOutcome(Struct, frozen=True):
     """What became of a patch.
 
     Attributes:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from engine.errors import RepositoryError
 from engine.repository import hostgit
@@ -18,8 +19,7 @@ _PATCH = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class FileStat:
+class FileStat(Struct, frozen=True):
     """One changed file.
 
     Attributes:
@@ -42,8 +42,7 @@ class FileStat:
     new_mode: str
 
 
-@dataclass(frozen=True, slots=True)
-class DiffStat:
+class DiffStat(Struct, frozen=True):
     """How much changed between two commits."""
 
     files: tuple[FileStat, ...]

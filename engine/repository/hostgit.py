@@ -22,9 +22,10 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
+
+from msgspec import Struct
 
 from engine.errors import NoRoom, RepositoryError
 
@@ -72,8 +73,7 @@ _FULL = re.compile(rb"(?m)^(?!remote: ).*(No space left on device|Disk quota exc
 _KEPT = re.compile(r"GIT_(SSH|SSL|HTTP|PROXY|CURL|CONFIG)(_|$)")
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(Struct, frozen=True):
     """How a git process ended; `out` is empty when its output went to a file."""
 
     exit_code: int

@@ -13,8 +13,9 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from engine.errors import RepositoryError
 from engine.repository import hostgit
@@ -27,16 +28,14 @@ _SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _NOT_A_NAME = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/$|^/|\.$|\.lock(/|$)|(^|/)\.")
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
+class Resolved(Struct, frozen=True):
     """What a branch, tag or sha named. `branch` is "" when it was not a branch."""
 
     branch: str
     sha: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Head:
+class _Head(Struct, frozen=True):
     """A source's HEAD: its branch ("" when detached), whether it has a commit, and the object format."""
 
     branch: str
@@ -44,8 +43,7 @@ class _Head:
     object_format: str = "sha1"
 
 
-@dataclass(frozen=True, slots=True)
-class _Limits:
+class _Limits(Struct, frozen=True):
     timeout: float
     while_waiting: Callable[[], None]
 

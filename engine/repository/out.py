@@ -11,8 +11,9 @@ import os
 import re
 import shutil
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from engine.errors import RepositoryError
 from engine.repository import hostgit
@@ -30,8 +31,7 @@ _AGENT = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Struct, frozen=True):
     """A collected result.
 
     Attributes:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from engine.errors import RepositoryError, UsageError
 from engine.repository import hostgit
@@ -22,16 +23,14 @@ _IDENTITY = re.compile(r"(.+) <([^<>]*)> \d+ [+-]\d{4}")
 _NO_IDENTITY = 'git config --global user.name "Your Name"; git config --global user.email you@example.com'
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(Struct, frozen=True):
     """Whose name a commit bears."""
 
     name: str
     email: str
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """What a remote says: its default branch ("" when it has none yet), and where the branches asked for are."""
 
     default_branch: str

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote, urlsplit
+
+from msgspec import Struct
 
 from engine.errors import RepositoryError
 from engine.repository import hostgit
@@ -21,8 +22,7 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _FORMS = "use https://HOST/PATH, ssh://USER@HOST/PATH, USER@HOST:PATH or the path of a local repository"
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """A git repository: where a task's code comes from, or where its result is pushed to.
 
     Attributes:

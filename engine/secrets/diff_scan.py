@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
+
+from msgspec import Struct, field
 
 from engine.secrets.patterns import Patterns
 from engine.secrets.secret import Secret
@@ -41,8 +42,7 @@ _ASSIGNED = re.compile(
 _LINE_LIMIT = 10_000
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Finding:
+class Finding(Struct, frozen=True, order=True):
     """Line `line` (from 1, of the new file) of `path` holds `what`; `known` when it is the value of one of our secrets.
 
     Line 0 is the file's name. `path` has bytes that are not text as \\xNN.
@@ -54,8 +54,7 @@ class Finding:
     known: bool
 
 
-@dataclass(slots=True)
-class _File:
+class _File(Struct):
     """What a diff adds to one file: its lines, and the number of each."""
 
     path: bytes = b""

@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import accumulate, chain
+
+from msgspec import Struct
 
 from engine.secrets.forms import forms
 from engine.secrets.secret import Secret
@@ -25,8 +26,7 @@ _CUT_ESCAPE_LENGTH = 74
 _HEAD = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(Struct, frozen=True):
     """Bytes `start` to `end` hold the secret called `secret`, written as `form`."""
 
     start: int

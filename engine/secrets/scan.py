@@ -6,8 +6,9 @@ Not found: what a file holds compressed (archives, git objects), and the forms `
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from engine.errors import EngineError
 from engine.secrets.patterns import Literals, Patterns, complete, squeeze
@@ -51,8 +52,7 @@ codes=("${PIPESTATUS[@]}")
 """
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Leak:
+class Leak(Struct, frozen=True, order=True):
     """The file at `path` (absolute; bytes that are not text as \\xNN) holds `secret`, written as `form`."""
 
     path: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from engine.setup.tree import Tree
 
@@ -13,8 +14,7 @@ if TYPE_CHECKING:
     from engine.setup.plan import Plan
 
 
-@dataclass(frozen=True, slots=True)
-class Effective:
+class Effective(Struct, frozen=True):
     """The scripts that run and the files they follow.
 
     Attributes:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from engine.setup.project import TOOLS, Argv, Asked, Project, Step, missing, table, word
 
@@ -93,8 +94,7 @@ def _notices(project: Project, name: str, unreadable: object) -> list[str]:
     return told
 
 
-@dataclass(frozen=True, slots=True)
-class _Choice:
+class _Choice(Struct, frozen=True):
     """The command that installs, the npm package to take the manager from if need be, the version looked for."""
 
     install: Argv

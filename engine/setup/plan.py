@@ -5,9 +5,11 @@ from __future__ import annotations
 import posixpath
 import shlex
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.setup import node, python
 from engine.setup.project import Asked, Project, Step, word
@@ -59,8 +61,7 @@ class Family(Protocol):
 _FAMILIES: tuple[Family, ...] = (python, node)
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """What automatic setup does.
 
     Attributes:

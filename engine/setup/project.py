@@ -6,8 +6,9 @@ import json
 import re
 import shlex
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from engine.environment import document
 from engine.environment.kinds import BadValue
@@ -18,8 +19,7 @@ TOOLS = "/opt/tools"
 Argv = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """A language version that a file of the project asks for, in the words of that file."""
 
     tool: str
@@ -27,8 +27,7 @@ class Asked:
     file: str
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """What one manager does in one folder.
 
     Attributes:
@@ -59,8 +58,7 @@ class Step:
         return tuple(shlex.join(argv) for argv in self.install)
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
+class Project(Struct, frozen=True):
     """A folder: `place` relative to the working folder, the files in and below it, what is known of their content."""
 
     place: str

@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from engine.setup.project import TOOLS, Asked
 
@@ -82,8 +83,7 @@ refuse() {
 }"""
 
 
-@dataclass(frozen=True, slots=True)
-class Switch:
+class Switch(Struct, frozen=True):
     """What is done about versions before setup: bash lines, what to tell, and what cannot be had in this image."""
 
     script: str = ""

@@ -10,9 +10,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from engine.errors import EngineError
 from engine.state import locked, write_atomic
@@ -24,8 +26,7 @@ AROUND = 2
 _QUOTED = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Comment:
+class Comment(Struct, frozen=True):
     """What a user says about lines of a diff.
 
     Attributes:
@@ -60,8 +61,7 @@ class Comment:
         return f"{self.path}:{lines}"
 
 
-@dataclass(frozen=True, slots=True)
-class DiffReview:
+class DiffReview(Struct, frozen=True):
     """The comments on one diff, and by path the digest of what was marked as viewed."""
 
     comments: tuple[Comment, ...] = ()

@@ -8,8 +8,10 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.cache import snapshots
 from engine.cache.decision import LABEL_ENVIRONMENT, LABEL_OWNER, why_invalid
@@ -35,8 +37,7 @@ BUILD_UNUSED = 7 * 86400.0
 _EVERY = 3600.0
 
 
-@dataclass(frozen=True, slots=True)
-class Removed:
+class Removed(Struct, frozen=True):
     """Something that went, or would go: what it was, why, and the bytes it gave back."""
 
     kind: str
@@ -45,8 +46,7 @@ class Removed:
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """What a collection did: `left_bytes` is what all our images still add to the disk, `notes` what stays and why."""
 
     removed: tuple[Removed, ...]

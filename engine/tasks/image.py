@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from engine.cache import snapshots
 from engine.cache.decision import LABEL_ENVIRONMENT, LABEL_OWNER
@@ -27,8 +28,7 @@ def _uses() -> Path:
     return state_dir() / "builds"
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(Struct, frozen=True):
     """The last use of an environment's own image: when (Unix seconds), which image, for which environment file."""
 
     at: float
@@ -75,8 +75,7 @@ def present(api: Api, environment: Environment) -> str | None:
     return images.find(api, name)
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Struct, frozen=True):
     """An image, the environments that start from it, and those whose snapshots stand on it, by name."""
 
     image: images.Image

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+
+from msgspec import Struct, field
+from msgspec.structs import asdict
 
 from engine.tasks import events as ev
 from engine.tasks.checks import is_test
@@ -12,8 +14,7 @@ FINISHED: frozenset[str] = frozenset({"ready", "applied", "error", "cancelled", 
 _AT_WORK = ("start", "agent", "collect")
 
 
-@dataclass(slots=True)
-class PhaseState:
+class PhaseState(Struct):
     """One phase of one attempt; `seconds` is 0 while it runs."""
 
     name: str
@@ -24,8 +25,7 @@ class PhaseState:
     started_at: float = 0.0
 
 
-@dataclass(slots=True)
-class DiffSize:
+class DiffSize(Struct):
     """How much an attempt changed."""
 
     files_changed: int = 0
@@ -33,16 +33,14 @@ class DiffSize:
     lines_removed: int = 0
 
 
-@dataclass(slots=True)
-class CheckRun:
+class CheckRun(Struct):
     """A command of an agent that runs tests; `exit_code` is None while it runs, and when nobody saw it end."""
 
     command: str
     exit_code: int | None = None
 
 
-@dataclass(slots=True)
-class AttemptState:
+class AttemptState(Struct):
     """One attempt: its container's run of the agent and what came of it; `results` by turn, `result_sha` the last.
 
     `seconds` and `tokens` are those of all its turns, `tests` the agent's test runs by the id of the command.
@@ -83,8 +81,7 @@ class AttemptState:
             self.tokens = max(self.tokens, told + (self.tokens_before if usage.scope == "run" else 0))
 
 
-@dataclass(slots=True)
-class TurnState:
+class TurnState(Struct):
     """One prompt of the task, and what came of it in the attempt it went to (all of them, for the first)."""
 
     number: int
@@ -96,8 +93,7 @@ class TurnState:
     diff: DiffSize = field(default_factory=DiffSize)
 
 
-@dataclass(slots=True)
-class Failure:
+class Failure(Struct):
     """What ended a task that did not reach its result."""
 
     phase: str
@@ -110,8 +106,7 @@ class Failure:
 _RUN_STATUS = {"completed": "completed", "failed": "failed", "stopped": "cancelled", "limit": "failed"}
 
 
-@dataclass(slots=True)
-class TaskState:
+class TaskState(Struct):
     """The state of one task; `apply` moves it on by one event.
 
     `asked_branch` is the branch, tag or sha that was asked for; `branch` is the one that turned out to be meant.

@@ -8,9 +8,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from engine.containers.container import Container
 from engine.errors import EngineError, NetworkError
@@ -43,8 +45,7 @@ _RESTARTS = 3
 _TICK_SECONDS = 0.2
 
 
-@dataclass(slots=True)
-class Outlet:
+class Outlet(Struct):
     """An open way out: the variables that lead programs to it.
 
     Requests that began before `counted_from` (monotonic seconds) are the self-test's own and not journalled.
@@ -98,8 +99,7 @@ def outlet(
         folder.rmdir()
 
 
-@dataclass(frozen=True, slots=True)
-class _Sight:
+class _Sight(Struct, frozen=True):
     """What a gateway needs to look into TLS, and what the container needs to bear it; empty without `inspect`."""
 
     authority: Authority | None = None
@@ -132,8 +132,7 @@ def _inspection(work: Work, container: Container, route: Route | None) -> _Sight
     return _Sight(authority, tuple(credentials), variables)
 
 
-@dataclass(frozen=True, slots=True)
-class _Way:
+class _Way(Struct, frozen=True):
     """What a gateway and the container know of the way to a model; empty where there is none."""
 
     budget: Budget | None = None

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.cache import snapshots
 from engine.cache.decision import Explanation, Maintained, Snapshot
@@ -29,8 +31,7 @@ from engine.tasks.work import Work, undisturbed
 MIRROR = "/run/fumehood/mirror"
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
+class Base(Struct, frozen=True):
     """What a task's containers start from: a snapshot of the cache, or (not `kept`) one for this task alone.
 
     `maintained`: as in `Explanation`. `standby`: a container of it that runs already.

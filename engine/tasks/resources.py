@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from engine.state import private_dir, write_atomic
 
 MOST = 512
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """What a container may use: CPUs, and bytes, numbers and bytes of the rest."""
 
     cpus: float
@@ -27,8 +27,7 @@ class Limits:
     disk: int
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(Struct, frozen=True):
     """The usage at `at` (Unix seconds): CPUs busy since the sample before, the rest as it was then.
 
     `disk` is None while nobody has weighed what the container wrote.
@@ -41,8 +40,7 @@ class Sample:
     disk: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Resources:
+class Resources(Struct, frozen=True):
     """The limits of an attempt's containers and what they used, in the order of time."""
 
     limits: Limits

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import tomllib
-from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from engine.errors import EngineError
 from engine.state import private_dir, state_dir, tasks_dir, write_atomic
@@ -18,8 +20,7 @@ PLAYBACK = "playback.toml"
 _ALPHABET = "23456789abcdefghjkmnpqrstvwxyz"
 
 
-@dataclass(frozen=True, slots=True)
-class TaskSpec:
+class TaskSpec(Struct, frozen=True):
     """One prompt for one environment; `environment` is the absolute path of its file."""
 
     id: str
@@ -85,7 +86,7 @@ def load(folder: Path) -> TaskSpec:
     """
     try:
         data = tomllib.loads((folder / SPEC).read_text())
-        if unknown := data.keys() - TaskSpec.__slots__:
+        if unknown := data.keys() - set(TaskSpec.__struct_fields__):
             told = f"{folder / SPEC} has keys of a newer fumehood: {', '.join(sorted(unknown))}"
             raise EngineError(told, "update fumehood, or ask for the task again")
         return TaskSpec(**data)

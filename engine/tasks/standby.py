@@ -8,9 +8,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from engine.containers.container import Boot, Container, Spec, create, labelled, name_for, task_of
 from engine.errors import ContainerError
@@ -24,8 +26,7 @@ if TYPE_CHECKING:
 ROLE = "standby"
 
 
-@dataclass(frozen=True, slots=True)
-class Standby:
+class Standby(Struct, frozen=True):
     """A container that runs, and the commit its work tree is at."""
 
     container: Container

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 import tomllib
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from engine.errors import EngineError, UsageError
 from engine.state import write_atomic
@@ -19,8 +21,7 @@ FOLDER = "turns"
 """Where follow-ups are written down, in the task's folder."""
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(Struct, frozen=True):
     """What the agent is asked now, and what it goes on from.
 
     Attributes:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from engine.cache.decision import Maintained, Snapshot, decide, from_labels, to_labels
 from engine.cache.key import Key

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import runpy
 import tomllib
-from dataclasses import fields
 from pathlib import Path
+
+from msgspec.structs import fields
 
 from tui.preferences import Preferences
 from tui.present import actions, keymap

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import shlex
 import tempfile
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from engine.bench import Bench
 from engine.errors import UsageError

@@ -5,8 +5,9 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from engine.tasks import comments
 from engine.tasks.comments import DiffReview, Side
@@ -22,8 +23,7 @@ _FIRST = 96 << 10
 MOST = 64 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
+class Changes(Struct, frozen=True):
     """A patch and what is said about it.
 
     Attributes:

@@ -6,8 +6,9 @@ import threading
 from array import array
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from engine.errors import EngineError
 from engine.state import tasks_dir
@@ -28,8 +29,7 @@ from tui.present.timeline import PhaseTime, phase_times
 _STEP = 8 << 20
 
 
-@dataclass(slots=True)
-class Times:
+class Times(Struct):
     """When the output of a command came: from byte `offsets[i]` on at `seconds[i]` (Unix time)."""
 
     offsets: array[int] = field(default_factory=lambda: array("Q"))
@@ -41,33 +41,27 @@ class Times:
         return self.seconds[number] if number >= 0 else None
 
 
-@dataclass(slots=True)
 class Feed:
     """One attempt of one task: what its journal told so far, and the lines of the outputs that are looked at.
 
     `last_seconds`: how long each phase took the last time in this environment, for who shows the phases.
     """
 
-    folder: Path
-    attempt: int = 1
-    state: TaskState = field(init=False)
-    story: Story = field(init=False)
-    traffic: Traffic = field(init=False)
-    last_seconds: Mapping[str, float] = field(default_factory=dict)
-    offset: int = 0
-    needle: Needle | None = None
-    backlog: Backlog = field(default_factory=Backlog)
-    _times: dict[str, Times] = field(default_factory=dict)
-    _indexes: dict[str, LineIndex] = field(default_factory=dict)
-    _heads: dict[str, LineIndex] = field(default_factory=dict)
-    _matches: dict[str, Matches] = field(default_factory=dict)
-    _told: dict[str, int] = field(default_factory=dict)
-    _busy: bool = False
-
-    def __post_init__(self) -> None:
-        self.state = TaskState(self.folder.name)
-        self.story = Story(self.attempt)
-        self.traffic = Traffic(self.attempt)
+    def __init__(self, folder: Path, attempt: int = 1) -> None:
+        self.folder, self.attempt = folder, attempt
+        self.state = TaskState(folder.name)
+        self.story = Story(attempt)
+        self.traffic = Traffic(attempt)
+        self.last_seconds: Mapping[str, float] = {}
+        self.offset = 0
+        self.needle: Needle | None = None
+        self.backlog = Backlog()
+        self._times: dict[str, Times] = {}
+        self._indexes: dict[str, LineIndex] = {}
+        self._heads: dict[str, LineIndex] = {}
+        self._matches: dict[str, Matches] = {}
+        self._told: dict[str, int] = {}
+        self._busy = False
 
     @property
     def times(self) -> list[PhaseTime]:
@@ -216,14 +210,14 @@ class Feed:
         return changed
 
 
-@dataclass(slots=True)
 class Board:
     """The states of all tasks; only journals that grew are read again."""
 
-    states: dict[str, TaskState] = field(default_factory=dict)
-    _offsets: dict[str, int] = field(default_factory=dict)
-    # Threads that look at the journals must not apply an event twice.
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    def __init__(self) -> None:
+        self.states: dict[str, TaskState] = {}
+        self._offsets: dict[str, int] = {}
+        # Threads that look at the journals must not apply an event twice.
+        self._lock = threading.Lock()
 
     def refresh(self) -> bool:
         """Look for new tasks and new events; True when a task that is shown may look different. For a thread."""

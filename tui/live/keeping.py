@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from engine.bench import Bench
 from engine.keeper.news import Care, News
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     from engine.keeper.clients import Client
 
 
-@dataclass(frozen=True, slots=True)
-class CareNow:
+class CareNow(Struct, frozen=True):
     """What is done for one environment now.
 
     `watched`: this workbench has it in the keeper's care; `phase` is that of the refresh or rebuild that runs, and

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_right
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
+
+from msgspec import Struct
 
 from tui.live.feed import Feed
 from tui.live.line_index import Line, Place
@@ -29,8 +30,7 @@ class Spot(NamedTuple):
     place: Place | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Struct, frozen=True):
     """What is shown: the story; or raw, the whole output of one command, or (`command` empty) of all of them."""
 
     raw: bool = False
@@ -43,10 +43,14 @@ class Scope:
         return not self.command or block.id == self.command
 
 
+STORY = Scope()
+"""All that is told, as it is told."""
+
+
 class LogPage:
     """The rows of a feed for a width."""
 
-    def __init__(self, feed: Feed | None, *, scope: Scope = Scope(), times: bool = False, width: int = 80) -> None:
+    def __init__(self, feed: Feed | None, *, scope: Scope = STORY, times: bool = False, width: int = 80) -> None:
         self.feed, self.scope, self.times, self.width = feed, scope, times, width
         # starts[i]: the row at which block i begins; one more for the end.
         self.starts = [0]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from msgspec import Struct
 from textual.binding import Binding, BindingType
 
 GROUPS = {
@@ -22,8 +22,7 @@ PANE_OF = {"files": "diff"}
 """The pane that a group of keys works in, where it is not the group's own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(Struct, frozen=True):
     """Something the user can do.
 
     Args:

@@ -9,8 +9,9 @@ import re
 from array import array
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from difflib import SequenceMatcher
+
+from msgspec import Struct, field
 
 from tui.present.patch import ADDED, CONTEXT, FILE, NO_NEWLINE, REMOVED, PatchIndex
 
@@ -25,8 +26,7 @@ _RUN = re.compile(b"%c+%c?(?:%c+%c?)?|%c+%c?" % (REMOVED, NO_NEWLINE, ADDED, NO_
 _LONGEST_RUN = 400
 
 
-@dataclass(frozen=True, slots=True)
-class Arrangement:
+class Arrangement(Struct, frozen=True):
     """The rows of a patch in the order and number in which they are shown.
 
     Attributes:
@@ -94,8 +94,7 @@ def arrange(patch: PatchIndex, *, split: bool = False, hide_space: bool = False)
     return Arrangement(patch, made.kinds, made.left, made.right, starts, made.hunks, split)
 
 
-@dataclass(slots=True)
-class _Rows:
+class _Rows(Struct):
     """An arrangement in the making; `data` is the text of the patch when white space is to be looked at."""
 
     patch: PatchIndex

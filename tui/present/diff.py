@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from engine.tasks.comments import Comment
 from tui.present import patch
@@ -17,8 +18,7 @@ _QUOTED = 4
 _SIGN = {patch.ADDED: ("+", "added", "added-line"), patch.REMOVED: ("-", "removed", "removed-line")}
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """One side of a line of a diff; `missing` bytes at its end are not shown."""
 
     kind: int

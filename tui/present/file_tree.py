@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
 from typing import TypeAlias
+
+from msgspec import Struct, field
 
 from tui.present.patch_header import FileDiff
 from tui.present.row import Row, Span, row
@@ -14,8 +15,7 @@ _DEEPEST = 40
 STATUS = {"A": "ok", "D": "bad", "M": "warn", "R": "accent", "C": "accent", "T": "muted"}
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Struct, frozen=True):
     """A file (its number in the patch), or a folder (-1) whose content are the nodes up to `end`."""
 
     name: str
@@ -46,8 +46,7 @@ def build(files: Sequence[FileDiff]) -> list[Node]:
     return _Builder(files).nodes(top)
 
 
-@dataclass(slots=True)
-class _Builder:
+class _Builder(Struct):
     files: Sequence[FileDiff]
     made: list[Node | None] = field(default_factory=list)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 Divider = Literal["left", "aside", "lower"]
 WIDE, WIDEST = 120, 180
@@ -14,8 +16,7 @@ _LEFT_LEAST, _ASIDE_LEAST, _MIDDLE_LEAST, _ROWS_LEAST = 24, 36, 50, 4
 _STEP, _STEP_ROWS = 4, 2
 
 
-@dataclass(frozen=True, slots=True)
-class Sizes:
+class Sizes(Struct, frozen=True):
     """What was chosen; None is what fits the window.
 
     Attributes:

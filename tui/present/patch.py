@@ -7,10 +7,11 @@ import os
 import re
 from array import array
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass, field
 from itertools import accumulate, count
 from operator import add
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from tui.present.patch_header import FileDiff, read_header
 from tui.present.text import has_hidden
@@ -29,8 +30,7 @@ _PIECE = 8 << 20
 _BLOCK = 512
 
 
-@dataclass(slots=True)
-class PatchIndex:
+class PatchIndex(Struct):
     """Where the rows of a patch are in its file; three small numbers are kept for each.
 
     Attributes:
@@ -176,8 +176,7 @@ def index(path: Path, *, limit: int = -1) -> PatchIndex:
     return patch
 
 
-@dataclass(slots=True)
-class _Lines:
+class _Lines(Struct):
     """Some whole files of a patch, cut into lines; `kinds` is what each would be inside a hunk."""
 
     text: list[bytes]

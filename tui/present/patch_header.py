@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 _ESCAPED = re.compile(rb"\\([0-7]{3}|.)")
 _ESCAPES = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"a": b"\a", b"b": b"\b", b"f": b"\f", b"v": b"\v"}
@@ -12,8 +13,7 @@ _MODES = {"100755": "executable", "120000": "symbolic link", "160000": "submodul
 _LFS = b"version https://git-lfs.github.com/spec/"
 
 
-@dataclass(slots=True)
-class FileDiff:
+class FileDiff(Struct):
     """One file of a patch.
 
     Attributes:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time as clock
 from collections.abc import Collection
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from engine import sizes
 from engine.tasks import events as ev
@@ -24,8 +25,7 @@ _SAID = {"denied": "refused", "failed": "failed", "allowed": ""}
 Key = tuple[str, str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Struct, frozen=True):
     """Requests that differ in nothing but time: what was asked, by which command, and what was said to it."""
 
     method: str
@@ -37,8 +37,7 @@ class Kind:
     reason: str
 
 
-@dataclass(slots=True)
-class Count:
+class Count(Struct):
     """How many there were, how many bytes went up and came down, and when the last one was (Unix seconds)."""
 
     number: int = 0
@@ -54,8 +53,7 @@ class Count:
         self.last = event.ts
 
 
-@dataclass(slots=True)
-class Host:
+class Host(Struct):
     """All requests to one host and port that were decided alike; `more` were not told apart any more."""
 
     decision: str
@@ -82,8 +80,7 @@ class Host:
         return self.decision == "denied" and self.port > 0 and any(not kind.rule for kind in self.kinds)
 
 
-@dataclass(slots=True)
-class Traffic:
+class Traffic(Struct):
     """The requests of attempt `attempt`; `apply` takes its events in, and those of the setup that attempts share.
 
     `changed` says whether something was added since it was set to False.
@@ -133,8 +130,7 @@ class Traffic:
         return sum(host.total.number for host in self.hosts.values() if host.decision == decision)
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """A row of the list and the host it belongs to; `first` for the row of the host itself."""
 
     row: Row

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from engine.tasks.comments import AROUND, Comment, Side, new_comment
 from tui.present.arrange import NONE
@@ -11,8 +12,7 @@ from tui.present.diff_page import DiffPage
 from tui.present.patch import ADDED, CONTEXT, REMOVED
 
 
-@dataclass(frozen=True, slots=True)
-class Selected:
+class Selected(Struct, frozen=True):
     """Lines of one side of one hunk that follow one another, and what stands around them."""
 
     path: str

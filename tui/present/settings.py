@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
+
+from msgspec import Struct
 
 from engine.environment.rewrite import Append, Change, Drop, Put, Remove
 from tui.present.row import Row, row
@@ -58,8 +59,7 @@ class Entry(Protocol):
         """What would be right."""
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """One line of a form: `name` is what it sets, `value` what can be edited, `remove` what takes it away."""
 
     row: Row

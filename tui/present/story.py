@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
+
+from msgspec import Struct, field
 
 from engine.tasks import events as ev
 from engine.tasks.model import FINISHED
@@ -18,8 +19,7 @@ TextKind = Literal[
 _PHASES_WITHOUT_HEADING = frozenset({"snapshot", "resume", "checkout", "collect", "publish"})
 
 
-@dataclass(slots=True)
-class Command:
+class Command(Struct):
     """A command; `unfolded` is None until someone folds or unfolds it."""
 
     id: str
@@ -48,8 +48,7 @@ class Command:
         return self.unfolded if self.unfolded is not None else self.running or self.failed
 
 
-@dataclass(slots=True)
-class Text:
+class Text(Struct):
     """A text, told at `at` (Unix seconds); of one that is not `unfolded` only the first line is on the screen.
 
     `request` is what a request that was not allowed is found by, as `tui.present.requests.Host.key`.
@@ -68,8 +67,7 @@ class Text:
 Block: TypeAlias = Command | Text
 
 
-@dataclass(slots=True)
-class Story:
+class Story(Struct):
     """The blocks of attempt `attempt`; `apply` adds what an event tells.
 
     `changed` is the first block that looks different now, `running` has the numbers of the commands that run.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct, field
 from rich.errors import StyleSyntaxError
 from rich.style import Style
 from rich.terminal_theme import TerminalTheme
@@ -38,8 +38,7 @@ class ThemeInvalid(EngineError):
     """A theme file cannot be used."""
 
 
-@dataclass(frozen=True, slots=True)
-class Palette:
+class Palette(Struct, frozen=True):
     """Rich styles by role; several roles in one string are laid over one another."""
 
     styles: dict[str, Style]
@@ -54,8 +53,7 @@ class Palette:
         return found
 
 
-@dataclass(frozen=True)
-class FumehoodTheme:
+class FumehoodTheme(Struct, frozen=True, dict=True):
     """A theme file, read and checked."""
 
     name: str

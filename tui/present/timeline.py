@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from engine.tasks.model import TaskState
 from tui.present import words
@@ -19,8 +20,7 @@ _NAME_CELLS, _TIME_CELLS, _BAR = 14, 8, 8
 _WORDS_FROM = 66
 
 
-@dataclass(frozen=True, slots=True)
-class PhaseTime:
+class PhaseTime(Struct, frozen=True):
     """A phase and its time: `seconds` so far or in all, `last` those of the run before, if there was one."""
 
     name: str

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from engine.bench.environments import EnvironmentEntry
 
 
-@dataclass(slots=True)
-class Draft:
+class Draft(Struct):
     """What was written so far; kept when the dialog is left, `go` when the task is to be started."""
 
     prompt: str = ""

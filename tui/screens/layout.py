@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
+from msgspec.structs import asdict
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical

@@ -7,8 +7,9 @@ import os
 import re
 import shutil
 import struct
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from engine.agents import packages
 from engine.containers.container import Mount
@@ -22,8 +23,7 @@ _ELF = b"\x7fELF"
 _INTERPRETER = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(Struct, frozen=True):
     """A codex that runs on this host and, as its exec server, in containers: one static binary does both.
 
     Attributes:

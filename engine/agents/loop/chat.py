@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from engine.agents.loop.conversation import Answer, Said, Turn, User
 from engine.agents.loop.wire import BASH, DESCRIPTION, PARAMETERS, Body, OpenAI, call, reported
@@ -46,8 +47,7 @@ def _messages(turn: Turn) -> list[dict[str, Any]]:
     return [message]
 
 
-@dataclass(slots=True)
-class _Parts:
+class _Parts(Struct):
     """A call as far as it has come."""
 
     id: str = ""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from engine.agents.loop.conversation import Answer, Call, Said, Turn, User
 from engine.agents.loop.wire import BASH, DESCRIPTION, PARAMETERS, Body, call, reported
@@ -71,8 +72,7 @@ def _input(made: Call) -> dict[str, Any]:
     return value if isinstance(value, dict) else {"unreadable": made.arguments}
 
 
-@dataclass(slots=True)
-class _Block:
+class _Block(Struct):
     """A piece of the answer as far as it has come."""
 
     kind: str = ""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from engine.environment.kinds import BadValue, ListOf, MapOf, Scalar, TableOf, keys
 from engine.environment.model import Environment
@@ -17,8 +18,7 @@ _ASSIGNED = re.compile(r"\s*[A-Za-z_]\w*=\S*\s*(?:;|$)")
 _PARTS = ("setup", "maintenance", "start")
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """One line of the report: a key of the foreign file, the key it became or "", and a remark or why it did not."""
 
     key: str

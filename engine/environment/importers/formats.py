@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from engine.environment import load
 from engine.environment.importers.collected import Collected, Line
@@ -19,8 +20,7 @@ from engine.errors import EngineError, UsageError
 _MOST = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
+class Format(Struct, frozen=True):
     """A kind of file: its `name` for --from, the glob patterns of its files in a project, the module that reads them.
 
     With `together`, all files that fit are one source; else each is one of its own.
@@ -57,8 +57,7 @@ FORMATS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """What one import reads: the files of one format in the project `folder`."""
 
     format: Format
@@ -69,8 +68,7 @@ class Source:
         return ", ".join(str(path.relative_to(self.folder)) for path in self.paths)
 
 
-@dataclass(frozen=True, slots=True)
-class Imported:
+class Imported(Struct, frozen=True):
     """The data of an environment file, and what became of each key of the source."""
 
     data: dict[str, Any]

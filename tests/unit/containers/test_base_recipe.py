@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from engine.containers.base_recipe import PACKAGES, Recipe, recipe
 from engine.containers.host_apt import AptSource
