@@ -3,6 +3,8 @@
 
 BIN := .venv/bin
 export PYTHON
+# The tests start programs of ours by the thousand: they are compiled once.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## Show what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20

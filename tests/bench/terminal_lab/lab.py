@@ -56,6 +56,7 @@ class Lab:
     def variables(self, state: Path) -> dict[str, str]:
         """The environment of a program that shall see the tasks of a state, in a terminal of today."""
         left_out = ("NO_COLOR", "TMUX", "TMUX_PANE", "SSH_CONNECTION", "SSH_TTY", "COLUMNS", "LINES", "LESS", "PAGER")
+        left_out += ("PYTHONDONTWRITEBYTECODE",)
         own = {name: value for name, value in os.environ.items() if name not in left_out}
         own |= {f"XDG_{kind}_HOME": str(self.folder / kind.lower()) for kind in ("CONFIG", "CACHE", "DATA")}
         own |= {"XDG_STATE_HOME": str(state), "HOME": str(self.folder), "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8"}
