@@ -463,3 +463,17 @@ async def test_the_open_task_comes_before_everything_else(app: App, monkeypatch:
     assert len(shown) == 1
     assert "All 15 tests pass." in shown[0]
     assert "def join(*parts: str)" in shown[0]
+
+
+async def test_a_new_task_asked_for_before_environments_are_read_is_asked_for_then(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = BenchScreen.read_environments
+    monkeypatch.setattr(BenchScreen, "read_environments", lambda screen: None)
+    recorded.finished()
+    async with app().run_test(size=WIDE) as pilot:
+        await until(pilot, "All 15 tests pass.")
+        await pilot.press("n")
+        assert "New task" not in text_of(pilot)
+        read(screen_of(pilot))
+        await until(pilot, "New task")

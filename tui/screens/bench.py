@@ -33,21 +33,24 @@ class BenchScreen(NetworkScreen):
         self._endings = notice.Endings()
         self._offered = False
         self._patch_of: tuple[str, int, float, str] | None = None
-        self._looked_around = False
+        self._begun = self._looked_around = False
 
     def on_mount(self) -> None:
         """Read what there is, in threads; the screen is there at once."""
+        self.fit_window()
         self.lay_out()
         self.focus_pane(self.current)
         if problem := preferences.problem():
             self.tell(problem)
         self.diff_pane.show(None, None)
-        self.call_after_refresh(self._begin)
-
-    def _begin(self) -> None:
-        # After the first paint: what is read here must not delay it.
-        self.read_tasks(check=True)
         self.set_interval(pacing.FAST, self.tick)
+
+    def _compositor_refresh(self) -> None:
+        """Begin to read as soon as the first frame has been painted, which that would delay."""
+        super()._compositor_refresh()
+        if not self._begun:
+            self._begun = True
+            self.read_tasks(check=True)
 
     def _look_around(self) -> None:
         """Read everything else, once the task that is open has been painted: threads take turns with painting."""
@@ -127,7 +130,8 @@ class BenchScreen(NetworkScreen):
         number = next((n for n, entry in enumerate(self.entries) if entry.path == path), 0)
         self.show_environment(number)
         self.attend()
-        if self.prompt_next and not self.why_not("new_task"):
+        self.environments_read = True
+        if self.prompt_next and self.entries:
             self.prompt_next = False
             self.action_new_task()
         elif not self.entries and not event.fault and not self._offered and (self.bench.cwd / ".git").exists():

@@ -56,8 +56,8 @@ class CareScreen(PanesScreen):
         self._care_pace = pacing.Pace()
         self._ended = ""
         self._attending = False
-        # Whether to ask for a prompt as soon as there is an environment.
-        self.prompt_next = False
+        # Whether the environment files have been read, and whether to ask for a prompt as soon as there is one.
+        self.environments_read = self.prompt_next = False
 
     def begin_care(self) -> None:
         """Have the keeper come, some time after the first paint, which it must not delay."""

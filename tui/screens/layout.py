@@ -72,6 +72,11 @@ class LayoutScreen(EngineScreen):
         """Whether some panes share one place."""
         return self.has_class("-wide") and not self.single
 
+    def fit_window(self) -> None:
+        """Take the classes of the window's width, which Textual gives only when the first frame has been painted."""
+        fitting = [name for width, name in self.HORIZONTAL_BREAKPOINTS if self.app.size.width >= width]
+        self.set_class(True, fitting[-1], update=False)
+
     def lay_out(self) -> None:
         """Give columns and rows their sizes; a pane by itself has all there is."""
         left, right = self.query_one("#left"), self.query_one("#right")

@@ -91,8 +91,7 @@ class PanesScreen(LayoutScreen):
             self.update_node_styles()
 
     def on_resize(self) -> None:
-        """Bars are cut to the new width."""
-        super().on_resize()
+        """Bars are cut to the new width, and `LayoutScreen` lays out."""
         self.call_after_refresh(self.refresh_bars)
         self.call_after_refresh(self.tick_panes)
 

@@ -50,8 +50,11 @@ class TasksScreen(HandOverScreen):
         self.query_one(TasksPane).open_filter()
 
     def action_new_task(self) -> None:
-        """Write a prompt and start a task."""
-        self.write_task(self.draft)
+        """Write a prompt and start a task; before environments have been read, as soon as that is done."""
+        if self.environments_read:
+            self.write_task(self.draft)
+        else:
+            self.prompt_next = True
 
     def action_retry_task(self) -> None:
         """Start a new task that asks for the same."""
