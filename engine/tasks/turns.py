@@ -102,7 +102,7 @@ def pending(folder: Path, state: TaskState) -> Turn | None:
     path = folder / FOLDER / f"{len(state.turns) + 1}.toml"
     try:
         found = tomllib.loads(path.read_text())
-        return Turn(**{name: found[name] for name in Turn.__dataclass_fields__})
+        return Turn(**{name: found[name] for name in Turn.__struct_fields__})
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:

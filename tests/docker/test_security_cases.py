@@ -159,7 +159,7 @@ LISTEN = "while :; do cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null;
 @pytest.mark.skipif(os.getuid() != 0, reason="becoming another user takes root")
 @pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv is not installed")
 def test_another_user_of_the_host_sees_no_secret_during_setup(lab: Lab, tmp_path: Path) -> None:
-    setup = 'for i in $(seq 20); do env "COPY=$TOK" true; sleep 0.05; done; echo used; sleep 0.5'
+    setup = 'for i in $(seq 20); do COPY="$TOK" /bin/true; sleep 0.05; done; echo used; sleep 0.5'
     project = lab.project("watched", secret_environment(setup))
     give(lab, project)
     nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
