@@ -38,11 +38,18 @@ class Limits(Struct, frozen=True):
     pids: int
 
 
-class Exhausted(Struct, frozen=True):
-    """How often a container ran into its limits: processes killed for want of memory, forks refused."""
+class Strain(Struct, frozen=True):
+    """What a container bears: how often it ran into its limits since it was started, and what runs in it.
+
+    Attributes:
+        memory: processes killed for want of memory.
+        forks: processes that could not be started for want of others' end.
+        running: processes beside its own, which came by an exec, or descend from one that did.
+    """
 
     memory: int
     forks: int
+    running: int
 
 
 class Mount(Struct, frozen=True):
@@ -79,17 +86,26 @@ _LOOP = f'while IFS= read -r -d "" script; do eval "$script"; done; {_IDLE}'
 _BOOT = ("env", "-u", "BASH_ENV", "bash", "-c", _LOOP)
 
 
-# Prints the counters of its own cgroup, of either version. Only builtins: there may be no process left to have.
-_COUNTERS = """
+# Prints the counters of its own cgroup, of either version, and how many run that are neither itself nor of the
+# container's own session, which nothing that came by an exec can be in. Only builtins: there may be no process left to
+# have.
+_STRAIN = r"""
+running=0
+for file in /proc/[0-9]*/stat; do
+  { read -r -d '' stat < "$file"; } 2>/dev/null
+  [ -n "$stat" ] && [ "${stat%% *}" != $$ ] || continue
+  set -- ${stat##*) }
+  [[ $1 != [ZX] && $4 != 1 ]] && ((running++))
+done
+echo "running $running"
 cd /sys/fs/cgroup && for file in memory.events memory/memory.oom_control pids.events pids/pids.events; do
-  [ -r "$file" ] && while read -r name count; do printf '%s %s %s\\n' "${file##*/}" "$name" "$count"; done < "$file"
+  [ -r "$file" ] && while read -r name count; do printf '%s %s %s\n' "${file##*/}" "$name" "$count"; done < "$file"
 done
 """
 # Both know processes by the time they started, which /proc tells in ticks: 100 a second on every architecture.
 _NOW = "read -r -d '' stat < /proc/$$/stat; set -- ${stat##*) }; echo ${20}"
-# $1: kills every process that started at this tick or later, but itself and the container's own session, which nothing
-# that came by an exec can be in; again and again, for they may fork. Prints how many are left. Only builtins: there may
-# be no process left to have.
+# $1: kills every process that started at this tick or later, but itself and the container's own session; again and
+# again, for they may fork. Prints how many are left.
 _END_SINCE = r"""
 since=$1
 for ((round = 0; round < 50; round++)); do
@@ -237,15 +253,16 @@ class Container:
         with translated(f"renaming container {self.id[:12]}"):
             self.api.rename(self.id, name)
 
-    def exhausted(self) -> Exhausted:
-        """What its limits kept it from since it was started; zeros where the kernel does not tell."""
-        memory = forks = 0
-        for line in self.bash(_COUNTERS).out.decode("ascii", "replace").splitlines():
+    def strain(self) -> Strain:
+        """What it bears; zeros where the kernel does not tell."""
+        memory = forks = running = 0
+        for line in self.bash(_STRAIN).out.decode("ascii", "replace").splitlines():
             name, _, count = line.rpartition(" ")
             number = int(count) if re.fullmatch("[0-9]{1,18}", count) else 0
             memory += number if name in _KILLED else 0
             forks += number if name in _REFUSED_FORKS else 0
-        return Exhausted(memory, forks)
+            running += number if name == "running" else 0
+        return Strain(memory, forks, running)
 
     def end_processes(self, since: float) -> int:
         """Kill the processes that were started since a moment of `time.monotonic`; how many withstood it.

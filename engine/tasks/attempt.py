@@ -89,11 +89,10 @@ def _leave(work: Work, container: Container, run: int, role: str) -> None:
 
 def _turn(work: Work, turn: Turn, container: Container, agent: Agent, run: int) -> Ended:
     """Start the services, let the agent work beside them, both within the agent's network policy (SPEC T2)."""
-    has_services = bool(work.environment.start.script.strip())
     with ExitStack() as beside:
         route = agent.route(agent_settings(work.environment))
         network: AbstractContextManager[Outlet | None] = _agent_network(work, container, route, run)
-        if has_services:
+        if work.environment.start.script.strip():
             from engine.tasks.services import services
 
             with phase(work.recorder, "start", run):
@@ -105,8 +104,7 @@ def _turn(work: Work, turn: Turn, container: Container, agent: Agent, run: int) 
             skipped(work.recorder, "start", "no start script", run)
         with phase(work.recorder, "agent", run), network as way_out:
             ended, restart = _agent(work, turn, container, agent, way_out, run)
-    # Services would go on changing files while they are collected.
-    if restart or has_services:
+    if restart:
         container.restart()
     return ended
 
@@ -116,7 +114,7 @@ def _agent(
 ) -> tuple[Ended, bool]:
     """Let the agent work; its end is journalled once, whatever happens.
 
-    Returns how it ended, and whether what it left running has to be ended.
+    Returns how it ended, and whether something is left running that has to be ended.
     """
     from engine.agents.base import Job
     from engine.agents.drive import ContainerTerminal, drive
@@ -141,7 +139,7 @@ def _agent(
             stop = work.stop.event
             ended = drive(agent, job, work.recorder, run=run, watch=watch, container=container, stop=stop)
         try:
-            exhausted, told = limits_hit(work, container)
+            strain, told = limits_hit(work, container)
         except ContainerError:
             # Whatever its agent made of that: it worked in a container that is not there any more.
             ended = msgspec.structs.replace(ended, status="failed", reason="the container went away")
@@ -152,8 +150,8 @@ def _agent(
             work.recorder.emit(ev.Notice(level="warning", text=told, run=run))
     finally:
         _finished(work, ended, run, time.monotonic() - started)
-    # What still runs may leave no process for what comes next.
-    return ended, bool(exhausted.forks)
+    # Services and what the agent left would change files while they are collected, or leave no process to do it with.
+    return ended, bool(strain.running or strain.forks)
 
 
 def _before(work: Work, run: int) -> str:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from engine.containers.container import Container, Exhausted
+from engine.containers.container import Container, Strain
 from engine.tasks.work import Work
 
 _UNITS = ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"))
 
 
-def limits_hit(work: Work, container: Container) -> tuple[Exhausted, str]:
-    """What the container ran into since it was started, and that in words; empty when nothing.
+def limits_hit(work: Work, container: Container) -> tuple[Strain, str]:
+    """What the container bears, and in words the limits it ran into since it was started; empty when none.
 
     An exit code does not tell: a program that the kernel kills ends like any killed one, and its parent as it likes.
     """
-    found, resources = container.exhausted(), work.environment.resources
+    found, resources = container.strain(), work.environment.resources
     told = []
     if found.memory:
         killed = f"{found.memory} process{'es' * (found.memory != 1)} killed at the limit of {_size(resources.memory)}"

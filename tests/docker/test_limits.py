@@ -73,9 +73,27 @@ def test_a_fork_bomb_ends_at_its_limit_and_other_tasks_go_on(lab: Lab, project: 
 def test_what_a_fork_bomb_left_is_still_collected(lab: Lab, project: Path) -> None:
     # Nothing but builtins after the bomb: bash gives up when it cannot fork, and what the agent ends with is its own.
     # For the same reason the bomb is in a shell of its own.
-    change(project, command="echo kept > made; (:(){ :|:& };:); read -r -t 1 < /dev/zero; true")
+    refused = """
+      cd /sys/fs/cgroup; [ -r pids.events ] || cd pids
+      until read -r _ count < pids.events && [ "$count" -gt 0 ]; do read -r -t 0.1 < /dev/zero; done"""
+    change(project, command=f"echo kept > made; (:(){{ :|:& }};:); {refused}; true")
     state = lab.task(project)
     assert state["status"] == "ready", state["error"]
     events = lab.events(state["id"])
     assert any(e["type"] == "notice" and "the limit of 64 was reached" in e["text"] for e in events)
     assert "+kept" in lab.run("diff", state["id"]).stdout
+
+
+def test_what_an_agent_left_running_takes_no_process_from_the_collecting(lab: Lab, project: Path) -> None:
+    # As many as leave room for the shell that ends, but not for git and what git starts.
+    change(project, command="echo kept > made; for ((n = 0; n < 59; n++)); do sleep 1000 & done; true")
+    state = lab.task(project)
+    assert state["status"] == "ready", state["error"]
+    assert "+kept" in lab.run("diff", state["id"]).stdout
+
+
+def test_nothing_an_agent_left_running_changes_what_is_collected(lab: Lab, project: Path) -> None:
+    change(project, command="(trap '' HUP TERM; until grep -qsx git /proc/[0-9]*/comm; do :; done; echo late > late) & true")
+    state = lab.task(project)
+    assert state["status"] == "ready", state["error"]
+    assert "late" not in lab.run("diff", state["id"]).stdout
