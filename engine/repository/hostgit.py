@@ -157,7 +157,7 @@ def run(
         while_waiting: called five times a second; what it raises ends the process and comes out here.
 
     Raises:
-        RepositoryError: git is missing or did not finish in time.
+        RepositoryError: git is missing, was killed or did not finish in time.
         NoRoom: git could not write something.
     """
     options = [word for setting in (_USER if user else _OWNED).items() for word in ("-c", "=".join(setting))]
@@ -184,6 +184,10 @@ def run(
         raise
     if process.returncode and (full := _FULL.search(err or b"")):
         raise NoRoom(reason(full[0]))
+    if process.returncode < 0:
+        # Not an answer: many take any exit code but 0 for a no.
+        hint = "see whether this machine ran out of memory, and try again"
+        raise RepositoryError(f"git was killed ({signal.Signals(-process.returncode).name})", hint)
     return Finished(process.returncode, out or b"", err or b"")
 
 
@@ -226,8 +230,13 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 @contextmanager
 def opened(git_dir: Path) -> Iterator[Repo]:
-    """A GitPython view of a bare repository that fumehood owns, in the owned surroundings."""
+    """A GitPython view of a bare repository that fumehood owns, in the owned surroundings.
+
+    Raises:
+        RepositoryError: a git that was started within it failed.
+    """
     from git import Repo
+    from git.exc import GitCommandError, GitError
 
     with Repo(git_dir, search_parent_directories=False) as repository:
         repository.git.update_environment(
@@ -238,4 +247,9 @@ def opened(git_dir: Path) -> Iterator[Repo]:
             GIT_CONFIG_COUNT="0",
             GIT_CONFIG_PARAMETERS="",
         )
-        yield repository
+        try:
+            yield repository
+        except GitCommandError as error:
+            raise RepositoryError(f"git failed: {reason(os.fsencode(str(error.stderr)))}") from error
+        except (GitError, ValueError) as error:
+            raise RepositoryError(f"git failed: {reason(os.fsencode(str(error)))}") from error

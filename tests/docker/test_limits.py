@@ -93,7 +93,10 @@ def test_what_an_agent_left_running_takes_no_process_from_the_collecting(lab: La
 
 
 def test_nothing_an_agent_left_running_changes_what_is_collected(lab: Lab, project: Path) -> None:
-    change(project, command="(trap '' HUP TERM; until grep -qsx git /proc/[0-9]*/comm; do :; done; echo late > late) & true")
+    change(
+        project,
+        command="(trap '' HUP TERM; until grep -qsx git /proc/[0-9]*/comm; do :; done; echo late > late) & true",
+    )
     state = lab.task(project)
     assert state["status"] == "ready", state["error"]
     assert "late" not in lab.run("diff", state["id"]).stdout

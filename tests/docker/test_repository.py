@@ -337,3 +337,67 @@ def test_what_maintenance_changed_is_not_the_agents(bench: Bench, task: CliShell
     assert result is not None
     assert bench.files(result) == ["by-agent", "run.sh"]
     assert task.must(f"cd {WORKSPACE}; grep -c 'Left by the setup' .git/info/exclude") == "1"
+
+
+# Counts the calls of these programs, and kills the one whose number is in /fault/at.
+FAULTS = r"""
+mkdir -p /fault; echo 0 > /fault/at; echo 0 > /fault/count
+for name in git sort comm cut; do
+    cat > /usr/local/bin/$name <<'END'
+#!/bin/bash
+exec 9>> /fault/lock; flock 9; count=$(($(< /fault/count) + 1)); echo $count > /fault/count; exec 9>&-
+[ $count != $(< /fault/at) ] || kill -KILL $$
+exec /usr/bin/${0##*/} "$@"
+END
+    chmod +x /usr/local/bin/$name
+done
+"""
+
+
+def in_turn_killed(task: CliShell) -> Iterator[int]:
+    """Arms the next call for each turn, until no call is left that is not killed in one of them."""
+    for at in range(1, 200):
+        task.must(f"echo {at} > /fault/at; echo 0 > /fault/count")
+        yield at
+        if int(task.must("cat /fault/count")) < at:
+            return
+
+
+def test_a_program_killed_while_a_result_is_collected_is_an_error_never_another_result(
+    bench: Bench, task: CliShell
+) -> None:
+    bench.resume(task, bench.snapshot_sha)
+    task.must(f"cd {WORKSPACE}; echo mine > mine; git add mine; git commit -qm mine")
+    task.must(AGENT + "git add -f noise.log")
+    task.must(FAULTS)
+    right = bench.result(task, bench.snapshot_sha)
+    assert right is not None
+    refused = 0
+    for at in in_turn_killed(task):
+        try:
+            result = bench.result(task, bench.snapshot_sha)
+        except RepositoryError:
+            refused += 1
+            continue
+        assert result is not None, f"call {at}"
+        assert (result.tree, result.commits) == (right.tree, right.commits), f"call {at}"
+    assert refused > 20
+
+
+def test_a_program_killed_while_what_setup_left_is_recorded_is_an_error_never_another_record(
+    bench: Bench, task: CliShell
+) -> None:
+    bench.resume(task, bench.snapshot_sha)
+    task.must(f"cd {WORKSPACE}; mkdir -p more/inner; git -C more init -q; echo m > more/inner/m; echo t >> a.txt")
+    into.record_leftovers(task, WORKSPACE)
+    right = task.must(f"cat {into.LEFTOVERS} | tr '\\0' '\\n'")
+    task.must(FAULTS)
+    refused = 0
+    for at in in_turn_killed(task):
+        try:
+            into.record_leftovers(task, WORKSPACE)
+        except RepositoryError:
+            refused += 1
+            continue
+        assert task.must(f"cat {into.LEFTOVERS} | tr '\\0' '\\n'") == right, f"call {at}"
+    assert refused > 5

@@ -26,7 +26,7 @@ put_back() {
     {
         printf "0 ${base//?/0}\t%s\0" "$@"
         [ -z "$parent" ] || for ((from = 1; from <= $#; from += 500)); do
-            git ls-tree -z --full-tree "$parent" -- "${@:from:500}"
+            git ls-tree -z --full-tree "$parent" -- "${@:from:500}" || exit
         done
     } | git update-index -z --index-info
 }
@@ -38,7 +38,7 @@ left_by_setup() {
 
 # Untracked files are left out before they are added: there may be thousands, and adding writes each of them.
 index_untracked() {
-    untracked "" | sort -z >"$own/untracked"
+    untracked "" | sort -z >"$own/untracked" || return
     cut -z -f2- "$own/record" | sort -z | comm -z -12 - "$own/untracked" |
         GIT_INDEX_FILE=$own/candidates git update-index --add --info-only -z --stdin || return
     GIT_INDEX_FILE=$own/candidates git ls-files --stage -z | left_by_setup >"$own/left" || return
@@ -48,32 +48,39 @@ index_untracked() {
 # Attributes (line ends, LFS) can make git see a change in a file that is byte for byte what the parent holds.
 without_conversions() {
     local meta path mode new_mode id i paths=() ids=() raw=() same=()
+    git diff-index --cached --raw --no-renames --no-abbrev --diff-filter=M -z "$parent" -- >"$own/modified" || return
     while IFS= read -r -d '' meta && IFS= read -r -d '' path; do
         read -r mode new_mode id _ <<<"${meta#:}"
         [[ $mode == "$new_mode" && $mode == 100* && $path != *$'\n'* && $path != '"'* ]] || continue
         paths+=("$path") ids+=("$id")
-    done < <(git diff-index --cached --raw --no-renames --no-abbrev --diff-filter=M -z "$parent" --)
+    done <"$own/modified"
     ((${#paths[@]} == 0)) && return
-    mapfile -t raw < <(printf '%s\n' "${paths[@]}" | git hash-object --no-filters --stdin-paths 2>/dev/null)
+    # It ends at the first file it cannot read.
+    printf '%s\n' "${paths[@]}" | git hash-object --no-filters --stdin-paths >"$own/raw" 2>/dev/null
+    mapfile -t raw <"$own/raw"
     for i in "${!paths[@]}"; do [ "${raw[i]:-}" = "${ids[i]}" ] && same+=("${paths[i]}"); done
     ((${#same[@]} == 0)) || put_back "${same[@]}"
 }
 
 # What the agent staged although it is ignored was meant.
-theirs ls-files --cached --ignored --exclude-standard -z 2>/dev/null | sort -z >"$own/staged"
-if [ -f "$record" ]; then sort -z "$record"; fi >"$own/record"
-entries >"$own/before"
+theirs ls-files --cached --ignored --exclude-standard -z >"$own/theirs" 2>/dev/null || : >"$own/theirs"
+if [ -f "$record" ]; then sort -z "$record"; fi >"$own/record" || unreadable
+sort -z "$own/theirs" >"$own/staged" && entries >"$own/before" || unreadable
 index_tracked
-mapfile -d '' -t paths < <(entries | comm -z -23 - "$own/before" | left_by_setup)
-((${#paths[@]} == 0)) || put_back "${paths[@]}"
-index_untracked || fail "the files in $workspace cannot be read"
-git update-index --add --remove -z --stdin <"$own/staged"
-[ -z "$parent" ] || without_conversions
+entries | comm -z -23 - "$own/before" | left_by_setup >"$own/left" || unreadable
+mapfile -d '' -t paths <"$own/left"
+((${#paths[@]} == 0)) || put_back "${paths[@]}" || unreadable
+index_untracked || unreadable
+git update-index --add --remove -z --stdin <"$own/staged" || unreadable
+[ -z "$parent" ] || without_conversions || unreadable
 
 tree=$(git write-tree) || exit 1
+finished
 export GIT_AUTHOR_NAME=agent GIT_AUTHOR_EMAIL=agent@fumehood.invalid
 export GIT_COMMITTER_NAME=agent GIT_COMMITTER_EMAIL=agent@fumehood.invalid
-if [ -n "$parent" ] && [ "$tree" = "$(git rev-parse "$parent^{tree}")" ]; then
+before=
+[ -z "$parent" ] || before=$(git rev-parse "$parent^{tree}") || exit 1
+if [ "$tree" = "$before" ]; then
     [ "$parent" = "$base" ] && exit $nothing_changed
     result=$parent
 else
@@ -82,6 +89,7 @@ fi
 refs=(refs/heads/result)
 git update-ref refs/heads/result "$result" || exit 1
 if [ -n "$parent" ] && [ "$parent" != "$base" ]; then
-    git update-ref refs/heads/agent "$parent" && refs+=(refs/heads/agent)
+    git update-ref refs/heads/agent "$parent" || exit 1
+    refs+=(refs/heads/agent)
 fi
 git bundle create - "${refs[@]}" ${parent:+"^$base"}

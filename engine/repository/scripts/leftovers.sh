@@ -5,10 +5,12 @@ cd "$workspace" || exit 1
 head=$(theirs rev-parse --quiet --verify 'HEAD^{commit}') || fail "$workspace has no commit"
 own_git_directory "$head"
 git read-tree "$head" || exit 1
-entries >"$own/before"
-mapfile -d '' -t hidden < <(git ls-files --others --exclude-standard --directory --no-empty-directory -z)
+entries >"$own/before" || unreadable
+git ls-files --others --exclude-standard --directory --no-empty-directory -z >"$own/hidden" || unreadable
+mapfile -d '' -t hidden <"$own/hidden"
 index_tracked
-untracked "" | git update-index --add --info-only -z --stdin || fail "the files in $workspace cannot be read"
+untracked "" | git update-index --add --info-only -z --stdin || unreadable
+finished
 mkdir -p "${record%/*}" && entries | comm -z -13 "$own/before" - >"$own/record" && mv "$own/record" "$record" || exit 1
 
 marker='# Left by the setup of this environment.'

@@ -32,6 +32,19 @@ fail() {
     exit 1
 }
 
+# A git that refuses may be right, in a repository that is broken. One that was killed, for want of memory, has not said
+# anything: that is remembered, wherever it was called from, and `finished` ends the script with it.
+git() {
+    local status=0
+    command git "$@" || status=$?
+    ((status <= 128)) || printf 'git was killed (exit code %s)\n' $status >>"$own/killed"
+    return $status
+}
+
+finished() {
+    [ ! -e "$own/killed" ] || fail "$(<"$own/killed")"
+}
+
 # git on the workspace's own git directory: only to ask where its objects and its HEAD are.
 theirs() {
     (
@@ -54,7 +67,8 @@ own_git_directory() {
     # Where the repository's configuration is broken, git says nothing; the usual place is right then.
     objects=$(theirs rev-parse --git-path objects 2>/dev/null) || objects=$workspace/.git/objects
     [ ! -d "$objects" ] || printf '%s\n' "$objects" >"$own/.git/objects/info/alternates"
-    shallow=$(theirs rev-parse --git-path shallow 2>/dev/null) && [ -f "$shallow" ] && cp "$shallow" "$own/.git/shallow"
+    shallow=$(theirs rev-parse --git-path shallow 2>/dev/null) || shallow=
+    [ ! -f "$shallow" ] || cp "$shallow" "$own/.git/shallow" || exit 1
     export GIT_DIR=$own/.git GIT_WORK_TREE=$workspace GIT_INDEX_FILE=$own/index
 }
 
@@ -62,20 +76,29 @@ entries() {
     git ls-files --stage -z | sort -z
 }
 
+unreadable() {
+    fail "the files in $workspace cannot be read"
+}
+
 # Lists, from the current folder, the files that are neither tracked nor ignored, also those of repositories that were
 # made inside the work tree: git would record such a repository as a mere link, and its files would be lost.
 untracked() {
     local path
-    while IFS= read -r -d '' path; do
+    git ls-files --others --exclude-standard -z | while IFS= read -r -d '' path; do
         if [ "${path: -1}" != / ]; then
             printf '%s%s\0' "$1" "$path"
         elif [ -d "$path" ]; then
-            (cd "$path" && GIT_WORK_TREE=$PWD GIT_INDEX_FILE=$own/none untracked "$1$path")
+            (
+                cd "$path" || exit 0
+                GIT_WORK_TREE=$PWD GIT_INDEX_FILE=$own/none untracked "$1$path"
+            ) || return
         fi
-    done < <(git ls-files --others --exclude-standard -z)
+    done
 }
 
 # Brings the files our index holds to what the work tree holds now.
 index_tracked() {
-    git add --update --ignore-errors || printf 'notice: some files could not be read\n' >&2
+    git add --update --ignore-errors && return
+    [ $? = 1 ] || unreadable
+    printf 'notice: some files could not be read\n' >&2
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -163,3 +165,37 @@ def test_a_base_the_mirror_does_not_have(case: Case) -> None:
         case.results.receive(case.bundle, task="t1", attempt=1, base="1" * 40)
     with pytest.raises(RepositoryError, match="id of a task"):
         case.results.receive(case.bundle, task="../x", attempt=1, base=case.base)
+
+
+@pytest.mark.parametrize("history", ["agent", "other"])
+def test_a_git_killed_while_a_result_is_taken_is_an_error_never_another_result(
+    case: Case, history: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if history == "other":
+        git("checkout", "-q", "--orphan", "new", cwd=case.agent)
+    (case.agent / "a.txt").write_text("changed\n")
+    sha = commit(case.agent, "mine")
+    case.send(sha, agent=sha if history == "agent" else "", exclude=history == "agent")
+    right = case.results.receive(case.bundle, task="t0", attempt=1, base=case.base)
+
+    fault, real = tmp_path / "fault", shutil.which("git")
+    (programs := tmp_path / "programs").mkdir()
+    (programs / "git").write_text(
+        "#!/bin/bash\n"
+        f"read -r left < {fault}; echo $((left - 1)) > {fault}\n"
+        f'[ $left != 1 ] || kill -KILL $$\nexec {real} "$@"\n'
+    )
+    (programs / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    refused = 0
+    for at in range(1, 50):
+        fault.write_text(f"{at}\n")
+        try:
+            result = case.results.receive(case.bundle, task=f"t{at}", attempt=1, base=case.base)
+        except RepositoryError:
+            refused += 1
+            continue
+        assert (result.tree, result.commits) == (right.tree, right.commits), at
+        if int(fault.read_text()) > 0:
+            break
+    assert refused > 5
