@@ -209,8 +209,8 @@ def _clone(work: Work, container: Container, sha: str) -> None:
     mirror = _readable_mirror(container)
     for text in into.clone(container, mirror=mirror, workspace=work.repository_dir, sha=sha):
         work.recorder.emit(ev.Notice(level="info", text=text))
-    if mirror != MIRROR:
-        container.bash('rm -rf -- "$1"', mirror)
+    if mirror != MIRROR and container.bash('rm -rf -- "$1"', mirror).exit_code:
+        raise ContainerError("the copy of the repository that was cloned cannot be removed", "nothing is stored")
     if container.bash('[ -d "$1" ]', work.workdir).exit_code:
         raise RepositoryError(
             f"the repository has no folder {work.source.subdirectory} at {sha[:9]}", "commit it, then start again"

@@ -9,7 +9,7 @@ mkdir -p "${workspace%/*}" || exit 1
 git clone --quiet --no-checkout --no-hardlinks -- "$mirror" "$workspace" || exit 1
 at cat-file -e "$sha^{commit}" 2>/dev/null || at fetch --quiet --no-tags origin "$sha" || exit 1
 at checkout --quiet --force --no-track -B work "$sha" -- || exit 1
-at remote remove origin
+at remote remove origin || exit 1
 at for-each-ref --format='delete %(refname)' refs/heads refs/remotes | while IFS= read -r line; do
     [ "$line" = "delete refs/heads/work" ] || printf '%s\n' "$line"
 done | at update-ref --stdin || exit 1
@@ -17,9 +17,7 @@ done | at update-ref --stdin || exit 1
 at update-ref refs/fumehood/snapshot "$sha" || exit 1
 
 # Timestamps survive `docker commit`, inode and change time do not: comparing those would read every file again.
-at config core.checkStat minimal
-at config core.trustctime false
-at config gc.auto 0
+at config core.checkStat minimal && at config core.trustctime false && at config gc.auto 0 || exit 1
 of_image() {
     (
         unset GIT_CONFIG_GLOBAL GIT_CONFIG_NOSYSTEM XDG_CONFIG_HOME
@@ -27,14 +25,14 @@ of_image() {
     )
 }
 if ! of_image user.email >/dev/null; then
-    at config user.name agent
-    at config user.email agent@fumehood.invalid
+    at config user.name agent && at config user.email agent@fumehood.invalid || exit 1
 fi
 # Agents may run as another user than the one that owns the files.
 known=$'\n'$(git config --system --get-all safe.directory 2>/dev/null)$'\n'
 [[ $known == *$'\n'"$workspace"$'\n'* ]] || git config --system --add safe.directory "$workspace" 2>/dev/null ||
     printf 'notice: git in this image trusts %s only for the user that owns it\n' "$workspace"
 
+finished
 at cat-file -e "$sha:.gitmodules" 2>/dev/null && printf 'notice: submodules are not fetched; their folders are empty\n'
 [[ $(at cat-file blob "$sha:.gitattributes" 2>/dev/null) == *filter=lfs* ]] &&
     printf 'notice: files kept in Git LFS are pointers, not contents\n'
