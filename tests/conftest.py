@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,12 @@ import pytest
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How new pictures of screens are taken."""
     parser.addoption("--update-pictures", action="store_true", help="keep the screens of test_pictures as they are now")
+
+
+def pytest_configure() -> None:
+    """Shells let what they start in the background ignore SIGINT, and programs under test would inherit that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
