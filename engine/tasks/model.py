@@ -184,6 +184,9 @@ class TaskState(Struct):
         self.last_seq = event.seq
         self.updated_at = event.ts
         match event:
+            case ev.CommandOutput():
+                # By far the most of a journal; the state has nothing of it.
+                pass
             case ev.TaskCreated():
                 self.environment, self.prompt = event.environment, event.prompt
                 self.environment_path, self.repository = event.environment_path, event.repository

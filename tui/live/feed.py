@@ -83,7 +83,8 @@ class Feed:
                 self.story.apply(event)
                 self.traffic.apply(event)
             elif event.run == self.attempt:
-                times = self._times.setdefault(event.id, Times())
+                if (times := self._times.get(event.id)) is None:
+                    times = self._times[event.id] = Times()
                 times.offsets.append(event.offset)
                 times.seconds.append(event.ts)
         grown = self._grow(live | self.story.running)
