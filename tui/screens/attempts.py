@@ -8,18 +8,18 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from engine.tasks.model import TaskState
 from tui.present import attempts
 from tui.present.task import title
 from tui.present.text import content
+from tui.screens.frames import Dialog
 from tui.widgets.bar import Bar
 from tui.widgets.line_view import LineView, RowList, Summary
 
 
-class Attempts(ModalScreen[tuple[str, int] | None]):
+class Attempts(Dialog[tuple[str, int] | None]):
     """Gives back `("open", N)` or `("pick", N)`, or None."""
 
     CSS_PATH = "dialog.tcss"

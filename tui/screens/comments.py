@@ -8,19 +8,19 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from engine.tasks.comments import Comment, DiffReview
 from tui.present import words
 from tui.present.row import Row, Span, row
 from tui.present.text import content, one_line, one_name
+from tui.screens.frames import Dialog
 from tui.widgets.line_view import LineView, RowList
 
 Answer: TypeAlias = tuple[str, Comment]
 
 
-class CommentList(ModalScreen[Answer | None]):
+class CommentList(Dialog[Answer | None]):
     """Gives back what is to be done (`go`, `edit`, `delete`, `send`), and with which comment."""
 
     CSS_PATH = "dialog.tcss"

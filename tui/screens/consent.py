@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui.present.text import content
 from tui.present.trust import lines
+from tui.screens.frames import Dialog
 
 if TYPE_CHECKING:
     from engine.environment.trust import Review
 
 
-class Consent(ModalScreen[bool]):
+class Consent(Dialog[bool]):
     """True when the user agrees; enter does not, for it is pressed too easily."""
 
     CSS_PATH = "dialog.tcss"

@@ -9,7 +9,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.message import Message
-from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import TextArea
 
@@ -20,6 +19,7 @@ from engine.errors import EngineError
 from tui.present import editing, environment
 from tui.present.row import Row, Span
 from tui.screens.confirm import Confirm
+from tui.screens.frames import PacedScreen
 from tui.widgets.bar import Bar, Choices
 from tui.widgets.completions import Completions
 from tui.widgets.line_view import LineView, RowList
@@ -31,7 +31,7 @@ _KEYS = (("save", "^s", "save"), ("complete", "^space", "complete"), ("problems"
          ("revert", "^r", "revert"), ("leave", "esc", "leave"))  # fmt: skip
 
 
-class Editor(Screen[bool]):
+class Editor(PacedScreen[bool]):
     """One file; the result says whether it was saved."""
 
     CSS_PATH = "editor.tcss"

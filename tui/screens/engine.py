@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from textual import work
 from textual.message import Message
-from textual.screen import Screen
 
 from engine.bench import Bench
 from engine.bench.environments import EnvironmentEntry
@@ -20,6 +19,7 @@ from tui.live import changes
 from tui.live.changes import Changes
 from tui.live.feed import Board, Feed
 from tui.screens.draft import Draft
+from tui.screens.frames import PacedScreen
 
 if TYPE_CHECKING:
     from engine.environment.model import Environment
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _LONGEST_WAIT = 0.5
 
 
-class EngineScreen(Screen[None]):
+class EngineScreen(PacedScreen[None]):
     """The threads and the messages; `BenchScreen` handles the messages."""
 
     class TasksRead(Message):

@@ -10,12 +10,12 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from tui.present import fuzzy
 from tui.present.row import Row, Span, marked, row
 from tui.present.text import content
+from tui.screens.frames import Dialog
 from tui.widgets.line_view import LineView, RowList
 
 # More than anybody reads; letters narrow it down.
@@ -40,7 +40,7 @@ class Found(RowList, can_focus=False):
         return "cursor" if number == self.cursor else ""
 
 
-class Finder(ModalScreen[Item | None]):
+class Finder(Dialog[Item | None]):
     """Gives back the item that was chosen, or None.
 
     Args:

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui.present.first import rows
 from tui.present.text import content
+from tui.screens.frames import Dialog
 from tui.widgets.line_view import Summary
 
 if TYPE_CHECKING:
     from engine.environment.first import FirstLook
 
 
-class FirstStart(ModalScreen[str | None]):
+class FirstStart(Dialog[str | None]):
     """Gives back what to do: `go` writes the file and asks for a prompt, `write` writes it alone; or None."""
 
     CSS_PATH = "dialog.tcss"

@@ -8,14 +8,14 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 
 from tui.present import actions
 from tui.present.row import Row, row
+from tui.screens.frames import Dialog
 from tui.widgets.line_view import Summary
 
 
-class Help(ModalScreen[None]):
+class Help(Dialog[None]):
     """The table of keys, made from the registry of actions."""
 
     CSS_PATH = "dialog.tcss"

@@ -6,16 +6,16 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 
 from tui.live.feed import Feed
 from tui.panes.log_reader import LogReader
 from tui.present import pacing, timeline
 from tui.present.row import Row, row
+from tui.screens.frames import PacedScreen
 from tui.widgets.bar import Bar
 
 
-class JobLog(Screen[None]):
+class JobLog(PacedScreen[None]):
     """Its phases on top, then the log; closed with escape."""
 
     CSS_PATH = "editor.tcss"

@@ -10,7 +10,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from engine.bench.environments import EnvironmentEntry
@@ -18,6 +17,7 @@ from engine.errors import EngineError
 from tui.present.text import content
 from tui.screens.draft import Draft
 from tui.screens.finder import Finder, Item
+from tui.screens.frames import Dialog
 from tui.widgets.choice import Choice
 from tui.widgets.prompt_area import PromptArea
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _DEFAULT = "default branch"
 
 
-class NewTask(ModalScreen[Draft]):
+class NewTask(Dialog[Draft]):
     """Edits a draft; leaving with escape keeps it for the next time."""
 
     CSS_PATH = "dialog.tcss"

@@ -77,6 +77,16 @@ class PanesScreen(LayoutScreen):
             self._mark_current(pane)
         self.refresh_bars()
 
+    def _update_focus_styles(self, focused: Widget | None = None, blurred: Widget | None = None) -> None:
+        """As Textual's, but of what is in a pane nothing looks different for being in the one with the focus."""
+        changed = {
+            node
+            for widget in (focused, blurred)
+            if widget is not None
+            for node in (widget, *(node for node in widget.ancestors if isinstance(node, Pane)))
+        }
+        self.app.stylesheet.update_nodes(changed, animate=True)
+
     def _mark_current(self, pane: Pane) -> None:
         self.current = pane.GROUP
         if self.current in SHARED:

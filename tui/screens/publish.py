@@ -9,11 +9,11 @@ from msgspec.structs import replace
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static, TextArea
 
 from engine.publish.wish import Publication
 from tui.present.text import clean, content
+from tui.screens.frames import Dialog
 from tui.widgets.choice import Choice
 
 _KINDS = ("pull request", "branch only")
@@ -27,7 +27,7 @@ class Wanted(Struct, frozen=True):
     go: bool
 
 
-class Publish(ModalScreen[Wanted | None]):
+class Publish(Dialog[Wanted | None]):
     """Edits a plan; leaving with escape keeps what was written for the next time.
 
     Args:

@@ -9,13 +9,13 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from tui.present.text import content
+from tui.screens.frames import Dialog
 
 
-class SaveFile(ModalScreen[Path | None]):
+class SaveFile(Dialog[Path | None]):
     """Gives back the name of a file to write; a relative one is meant from where the workbench was started."""
 
     CSS_PATH = "dialog.tcss"

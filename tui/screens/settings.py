@@ -11,7 +11,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from engine.bench import Bench
@@ -22,11 +21,12 @@ from tui.present import settings
 from tui.present.row import Row, Span, row
 from tui.present.settings import Item, Page
 from tui.screens.confirm import Confirm
+from tui.screens.frames import Dialog
 from tui.widgets.bar import Bar, Choices
 from tui.widgets.line_view import LineView, RowList
 
 
-class Settings(ModalScreen[bool]):
+class Settings(Dialog[bool]):
     """The pages of one environment; the result says whether something was changed."""
 
     CSS_PATH = "dialog.tcss"

@@ -8,13 +8,13 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 
 from tui.present.row import Row
+from tui.screens.frames import Dialog
 from tui.widgets.line_view import Summary
 
 
-class TextDialog(ModalScreen[None]):
+class TextDialog(Dialog[None]):
     """Rows made for the width there is; closed with escape."""
 
     CSS_PATH = "dialog.tcss"

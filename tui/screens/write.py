@@ -8,14 +8,14 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui.present.text import content
+from tui.screens.frames import Dialog
 from tui.widgets.prompt_area import PromptArea
 
 
-class Writer(ModalScreen[str | None]):
+class Writer(Dialog[str | None]):
     """Gives back what was written, or None when nothing is to change."""
 
     CSS_PATH = "dialog.tcss"

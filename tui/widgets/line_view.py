@@ -14,6 +14,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.widget import Widget
 
 from tui.present import actions
 from tui.present.row import EMPTY, Row, paint
@@ -247,13 +248,20 @@ class LineView(ScrollView, can_focus=True):
         if again or event.chain > 1:
             self.action_list_open()
 
-    def on_focus(self) -> None:
-        """The cursor row looks different with focus."""
-        self.refresh(Region(0, self.cursor - self.scroll_offset.y, self.size.width, 1))
+    def _on_focus(self, event: events.Focus) -> None:
+        """As Textual's, but only the cursor's row looks different."""
+        event.prevent_default()
+        self._has_keys(events.DescendantFocus(self), focus=True)
 
-    def on_blur(self) -> None:
-        """The cursor row looks different without focus."""
-        self.on_focus()
+    def _on_blur(self, event: events.Blur) -> None:
+        event.prevent_default()
+        self._has_keys(events.DescendantBlur(self), focus=False)
+
+    def _has_keys(self, told: Message, *, focus: bool) -> None:
+        self.has_focus = focus
+        self.refresh(Region(0, self.cursor - self.scroll_offset.y, self.size.width, 1))
+        if isinstance(self.parent, Widget):
+            self.parent.post_message(told)
 
     def on_resize(self) -> None:
         """Keep the cursor in sight."""
