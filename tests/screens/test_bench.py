@@ -50,6 +50,14 @@ async def until(pilot: Pilot[int], said: str, *, seconds: float = 30) -> str:
     raise AssertionError(f"{said!r} did not appear in:\n{text_of(pilot)}")
 
 
+async def answer(pilot: Pilot[int], key: str, question: str) -> None:
+    """Answer a question that came by itself, which takes no key in its first moment."""
+    await until(pilot, question)
+    while question in text_of(pilot):
+        await pilot.press(key)
+        await pilot.pause(0.1)
+
+
 async def until_gone(pilot: Pilot[int], said: str) -> None:
     """Wait until the screen does not say something any more."""
     for _ in range(400):

@@ -12,7 +12,7 @@ from textual.widgets import Input, TextArea
 
 from tests.screens import recorded
 from tests.screens.conftest import RecordedBench
-from tests.screens.test_bench import until
+from tests.screens.test_bench import answer, until
 from tests.unit.publish.forge_server import TOKEN, running
 from tests.unit.publish.made import Made, edit
 from tests.unit.repository.repositories import git
@@ -94,14 +94,12 @@ async def test_what_needs_a_yes_is_asked(made: Made, app: Callable[[], Workbench
     async with app().run_test(size=WIDE, notifications=True) as pilot:
         put(await dialog(pilot), branch="main")
         await pilot.press("ctrl+s")
-        await until(pilot, "Push to the default branch?")
-        await pilot.press("n")
+        await answer(pilot, "n", "Push to the default branch?")
         assert made.branches() == {"main": made.base}
         await pilot.press("P")
         await until(pilot, "keep for later")
         await pilot.press("ctrl+s")
-        await until(pilot, "Push to the default branch?")
-        await pilot.press("y")
+        await answer(pilot, "y", "Push to the default branch?")
         await until(pilot, "main → ")
     assert made.branches()["main"] != made.base
 
@@ -144,7 +142,7 @@ async def test_uncommitted_work_is_asked_about(made: Made, app: Callable[[], Wor
         await until(pilot, "Apply to files with work that is not committed?")
         await until(pilot, "a.txt: the changes go in beside yours")
         assert "mine" in (made.checkout / "a.txt").read_text()
-        await pilot.press("y")
+        await answer(pilot, "y", "Apply to files with work that is not committed?")
         await until(pilot, "applied to")
     assert (made.checkout / "a.txt").read_text() == "0\n1\n2\n3\n" + "x\n" * 9 + "mine\n"
 

@@ -14,6 +14,7 @@ from engine.tasks.comments import DiffReview, Side
 from tui.present import patch
 from tui.present.file_tree import Node, build
 from tui.present.highlight import lexer_for
+from tui.present.needle import pattern
 from tui.present.patch import ADDED, CONTEXT, REMOVED, PatchIndex
 from tui.present.patch_header import FileDiff
 
@@ -110,15 +111,16 @@ def _text(data: bytes) -> str:
 def search(found: PatchIndex, needle: str) -> array[int]:
     """The rows of a patch whose line of a file has a text, capital or small; for a thread."""
     rows = array("L")
-    wanted = needle.lower().encode("utf-8", "replace")
-    text = (found.whole_text() or b"").lower()
-    if not wanted:
+    text = found.whole_text() or b""
+    if not needle:
         return rows
-    at = text.find(wanted)
-    while at >= 0:
-        row = bisect_right(found.starts, at) - 1
-        after = found.starts[row] + found.lengths[row]
-        if row >= 0 and found.starts[row] < at < after and found.kinds[row] in (CONTEXT, ADDED, REMOVED):
+    last = -1
+    for match in pattern(needle).finditer(text):
+        row = bisect_right(found.starts, match.start()) - 1
+        if row < 0 or row == last or found.kinds[row] not in (CONTEXT, ADDED, REMOVED):
+            continue
+        start = found.starts[row]
+        if pattern(needle).search(text, start + 1, start + found.lengths[row]):
             rows.append(row)
-        at = text.find(wanted, max(at + 1, after))
+            last = row
     return rows

@@ -20,14 +20,9 @@ _STEP = 32
 _CONTROL_SEQUENCE = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]")
 
 
-def wanted(needle: str) -> bytes:
-    """What is looked for in the bytes of a file: capital or small as `searched` has it."""
-    return needle.encode("utf-8", "replace").lower()
-
-
-def searched(data: bytes) -> bytes:
-    """Output as it is searched: capital letters as small ones, without its colours."""
-    return (_CONTROL_SEQUENCE.sub(b"", data) if b"\x1b" in data else data).lower()
+def _small(data: bytes) -> bytes:
+    """Text of any language with its capital letters as small ones; several times slower than `bytes.lower`."""
+    return data.decode("utf-8", "surrogateescape").lower().encode("utf-8", "surrogateescape")
 
 
 class Matches:
@@ -37,7 +32,8 @@ class Matches:
         self.path = path
         # Bytes searched so far, and those of the file when it was last looked at.
         self.searched = self.size = 0
-        self._wanted = wanted(needle)
+        self._fold = bytes.lower if needle.isascii() else _small
+        self._wanted = self._fold(needle.encode("utf-8", "replace"))
         # Each line that has it once, from there to its end.
         self._lines = re.compile(re.escape(self._wanted) + rb"[^\n]*")
         # _before[i]: matching lines before block i; those of the blocks whose last line has not ended yet are `_open`.
@@ -80,7 +76,7 @@ class Matches:
                 self.searched = block * BLOCK
                 return True
             _, data, ended = _lines_of(descriptor, block)
-            text = searched(data)
+            text = self._text(data)
             found = len(self._lines.findall(text)) if self._wanted in text else 0
             if ended and block == len(self._before) - 1:
                 self._open = 0
@@ -92,9 +88,13 @@ class Matches:
         self.searched = self.size
         return False
 
+    def _text(self, data: bytes) -> bytes:
+        """Output as it is searched: capital letters as small ones, without its colours."""
+        return self._fold(_CONTROL_SEQUENCE.sub(b"", data) if b"\x1b" in data else data)
+
     def _matching(self, data: bytes) -> list[int]:
         """Which of these lines match."""
-        text = searched(data)
+        text = self._text(data)
         numbers, line, counted = [], 0, 0
         for match in self._lines.finditer(text):
             line += text.count(b"\n", counted, match.start())

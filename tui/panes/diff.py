@@ -231,9 +231,12 @@ class DiffPane(Pane):
 
     def back(self) -> bool:
         """Leave what is innermost: the selection, the search, the tree in place of the lines."""
-        if self._remove_field() or (self.files.has_focus and self.files.needle):
+        if self._remove_field():
             self.set_filter("")
             (self.files if self._filtering else self.diff_view).focus()
+            return True
+        if self.files.has_focus and self.files.needle:
+            self.files.filter("")
             return True
         if self.diff_view.unselect():
             return True

@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from msgspec import Struct
+
+
+@lru_cache(maxsize=8)
+def pattern(needle: str) -> re.Pattern[bytes]:
+    """Finds a text in UTF-8, each of its letters capital or small."""
+    letters = (sorted({c, c.lower(), c.upper()}) for c in needle)
+    either = (b"|".join(re.escape(form.encode("utf-8", "replace")) for form in forms) for forms in letters)
+    return re.compile(b"".join(b"(?:%s)" % forms for forms in either))
 
 
 class Needle(Struct, frozen=True):

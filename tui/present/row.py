@@ -193,7 +193,8 @@ def _wrapped(paragraph: str, width: int) -> list[str]:
     if cell_len(paragraph) <= width:
         return [paragraph]
     text = paragraph.lstrip()
-    indent = " " * min(len(paragraph) - len(text) + (2 if text[:2] in ("- ", "* ") else 0), 12)
+    # Never so far that nothing of the text would fit beside it.
+    indent = " " * min(len(paragraph) - len(text) + (2 if text[:2] in ("- ", "* ") else 0), 12, width // 2)
     lines, current = [], ""
     for word in paragraph.split(" "):
         if current.strip() and cell_len(current) + 1 + cell_len(word) > width:
@@ -201,8 +202,9 @@ def _wrapped(paragraph: str, width: int) -> list[str]:
             current = indent + word
         else:
             current = f"{current} {word}" if current or lines else word
-        while cell_len(current) > width:
+        if cell_len(current) > width:
             head, *_ = chop_cells(current, width)
-            lines.append(head)
-            current = indent + current[len(head) :]
+            *full, rest = chop_cells(current[len(head) :], width - len(indent))
+            lines += [head, *(indent + part for part in full)]
+            current = indent + rest
     return [*lines, current] if current.strip() else lines

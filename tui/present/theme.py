@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable
 from functools import cached_property
@@ -32,6 +33,10 @@ ROLES = (
     "missing", "remark", "selected", "cursor", "cursor-blurred", "bar",
     "keyword", "string", "number", "comment", "name",
 )  # fmt: skip
+
+
+# What the class of a style sheet that a theme's name becomes cannot be called.
+_NO_NAME = re.compile(r"[^a-zA-Z0-9_-]+")
 
 
 class ThemeInvalid(EngineError):
@@ -148,10 +153,13 @@ def load(path: Path, known: dict[str, FumehoodTheme]) -> FumehoodTheme:
         except ColorParseError as error:
             hint = "write it as #rrggbb or ansi_NAME"
             raise ThemeInvalid(f"{path}: [colours] {key} = {value!r} is not a colour", hint) from error
-    name = str(data.get("name", path.stem))
+    name = str(data.get("name", _NO_NAME.sub("-", path.stem)))
+    if not name or _NO_NAME.search(name):
+        hint = "write what is to be read as title"
+        raise ThemeInvalid(f"{path}: name = {name!r} is not made of letters, digits, - and _", hint)
     dark = bool(data.get("dark", base.dark if base else True))
     ansi = bool(data.get("ansi", base.ansi if base else False))
-    return FumehoodTheme(name, str(data.get("title", name)), dark, ansi, colours, styles)
+    return FumehoodTheme(name, str(data.get("title", data.get("name", path.stem))), dark, ansi, colours, styles)
 
 
 def _table(path: Path, data: dict[str, Any], name: str, allowed: Iterable[str]) -> dict[str, str]:

@@ -11,8 +11,6 @@ from engine.errors import EngineError
 from tui.live import preferences
 from tui.live.external import edit_file
 from tui.panes.cache import CachePane
-from tui.panes.network import NetworkPane
-from tui.panes.time import TimePane
 from tui.present import notice, pacing, timeline
 from tui.screens.engine import EngineScreen
 from tui.screens.network import NetworkScreen
@@ -21,6 +19,7 @@ from tui.widgets.line_view import LineView
 if TYPE_CHECKING:
     from engine.tasks.model import TaskState
     from tui.app import Workbench
+    from tui.live.feed import Feed
 
 
 class BenchScreen(NetworkScreen):
@@ -34,6 +33,8 @@ class BenchScreen(NetworkScreen):
         self._offered = False
         self._patch_of: tuple[str, int, float, str] | None = None
         self._begun = self._looked_around = False
+        # Why the journal of the open task could not be read on, as it was told.
+        self._unread = ""
 
     def on_mount(self) -> None:
         """Read what there is, in threads; the screen is there at once."""
@@ -72,7 +73,9 @@ class BenchScreen(NetworkScreen):
             if opened:
                 self.wanted = None
                 self.tasks_pane.select(opened)
-                self.open_task(opened, self.board.states[opened].chosen)
+                feed = self.log_pane.feed
+                same = feed is not None and feed.state.id == opened
+                self.open_task(opened, feed.attempt if feed and same else self.board.states[opened].chosen)
             else:
                 self._look_around()
         self.refresh_bars()
@@ -80,10 +83,7 @@ class BenchScreen(NetworkScreen):
     @on(EngineScreen.Loaded)
     def _loaded(self, event: EngineScreen.Loaded) -> None:
         event.feed.last_seconds = timeline.last_seconds(self.board.newest_first(), event.feed.state)
-        self.log_pane.show(event.feed)
-        self.query_one(NetworkPane).show(event.feed)
-        self.query_one(TimePane).show(event.feed)
-        self.fit_time()
+        self.show_feed(event.feed)
         self._patch_of = None
         self._show_patch()
         state = event.feed.state
@@ -97,9 +97,11 @@ class BenchScreen(NetworkScreen):
         feed = self.log_pane.feed
         if feed is None:
             return
-        path = self.bench.results.patch(feed.state.id, feed.attempt)
         try:
-            stamp = path.stat().st_mtime
+            stamp = self.bench.results.patch(feed.state.id, feed.attempt).stat().st_mtime
+        except EngineError:
+            # The task was removed elsewhere; what was read of it stays.
+            return
         except OSError:
             stamp = 0.0
         key = (feed.state.id, feed.attempt, stamp, "" if stamp else feed.state.status)
@@ -116,6 +118,11 @@ class BenchScreen(NetworkScreen):
     def _patched(self, event: EngineScreen.Patched) -> None:
         feed = self.log_pane.feed
         if feed is not None and (feed.state.id, feed.attempt) == (event.task, event.attempt):
+            shown = self.diff_pane.changes
+            if event.reviewed and event.changes and (shown is None or shown.patch is not event.changes.patch):
+                # The diff is another one by now: its comments are placed anew.
+                self.read_patch(event.task, event.attempt)
+                return
             self.diff_pane.show(event.changes, feed.state, event.fault)
             self.call_after_refresh(event.painted.set)
             self.refresh_bars()
@@ -159,7 +166,7 @@ class BenchScreen(NetworkScreen):
         due = feed is not None and self._pace.due("feed", pacing.FAST if live else pacing.IDLE)
         if feed is not None and due and app.pace.may_paint():
             was = _stored(feed.state)
-            if feed.poll():
+            if self._polled(feed):
                 self.log_pane.log_view.take()
                 self.tick_panes()
                 self._show_patch()
@@ -173,6 +180,16 @@ class BenchScreen(NetworkScreen):
             self._tick_tasks()
         if self._pace.due("cache", pacing.CHECK):
             self.query_one(CachePane).tick()
+
+    def _polled(self, feed: Feed) -> bool:
+        try:
+            return feed.poll()
+        except EngineError as error:
+            # It stays as far as it was read.
+            if str(error) != self._unread:
+                self._unread = str(error)
+                self.tell_fault(error)
+            return False
 
     def _tick_tasks(self) -> None:
         states = self.board.newest_first()
@@ -190,15 +207,20 @@ class BenchScreen(NetworkScreen):
     def _open_selected(self) -> None:
         selected = self.tasks_pane.selected
         if selected and (self.state is None or self.state.id != selected) and self.current == "tasks":
-            self.open_task(selected, self.board.states[selected].chosen)
+            self._open(selected)
 
     @on(LineView.Opened, "#task-list")
     def _task_opened(self) -> None:
         selected = self.tasks_pane.selected
         if selected:
             if self.state is None or self.state.id != selected:
-                self.open_task(selected, self.board.states[selected].chosen)
+                self._open(selected)
             self.focus_pane("log")
+
+    def _open(self, task: str) -> None:
+        # A thread may have found meanwhile that it is gone.
+        if (state := self.board.states.get(task)) is not None:
+            self.open_task(task, state.chosen)
 
     # Actions
 
@@ -264,7 +286,7 @@ class BenchScreen(NetworkScreen):
                 self.draft = event.draft
                 self.tell("Not started; what you wrote is kept.")
 
-        self.app.push_screen(Consent(event.review), answered)
+        self.when_free(lambda: self.app.push_screen(Consent(event.review), answered))
 
     def action_reset_cache(self) -> None:
         """Throw the snapshot away, once the user has said so twice."""
@@ -283,6 +305,8 @@ class BenchScreen(NetworkScreen):
             self.tell_fault(event.fault)
         elif event.text:
             self.tell(event.text)
+        if event.sent is not None:
+            self._follow_ups.pop(event.sent, None)
         if event.task:
             self.wanted = event.task
             self.focus_pane("log")

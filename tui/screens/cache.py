@@ -52,5 +52,8 @@ class CacheScreen(TasksScreen):
             self.tell(cache.nothing_to_collect(event.report))
             return
         question, consequence = cache.to_collect(event.report)
-        self.ask(question, consequence, "remove",
-                 lambda: self.do(lambda: cache.collected(self.bench.cache.gc()), ""))  # fmt: skip
+
+        def collect() -> None:
+            self.do(lambda: cache.collected(self.bench.cache.gc()), "")
+
+        self.when_free(lambda: self.ask(question, consequence, "remove", collect, late=True))

@@ -42,10 +42,16 @@ class EngineScreen(PacedScreen[None]):
             self.feed = feed
 
     class Patched(Message):
-        """The patch of a task was read, or could not be; of a large one, first its beginning."""
+        """The patch of a task was read, or could not be; of a large one, first its beginning.
 
-        def __init__(self, task: str, attempt: int, changes: Changes | None, fault: str = "") -> None:
+        `reviewed`: it was read before, its comments are others.
+        """
+
+        def __init__(
+            self, task: str, attempt: int, changes: Changes | None, fault: str = "", *, reviewed: bool = False
+        ) -> None:
             super().__init__()
+            self.reviewed = reviewed
             self.task, self.attempt, self.changes, self.fault = task, attempt, changes, fault
             self.painted = threading.Event()
 
@@ -71,10 +77,20 @@ class EngineScreen(PacedScreen[None]):
             self.entries, self.fault = entries, fault
 
     class Done(Message):
-        """Something the user asked for was done, or was not (`fault`)."""
+        """Something the user asked for was done, or was not (`fault`).
 
-        def __init__(self, text: str = "", fault: EngineError | None = None, task: str = "") -> None:
+        `sent`: a follow-up to this task, with these comments, was taken.
+        """
+
+        def __init__(
+            self,
+            text: str = "",
+            fault: EngineError | None = None,
+            task: str = "",
+            sent: tuple[str, tuple[str, ...]] | None = None,
+        ) -> None:
             super().__init__()
+            self.sent = sent
             self.text, self.fault, self.task = text, fault, task
 
     class TrustAsked(Message):
@@ -168,7 +184,7 @@ class EngineScreen(PacedScreen[None]):
             found = changes.placed(shown.patch, shown.tree, review)
         except OSError as error:
             raise EngineError(f"cannot read the diff: {error.strerror}") from error
-        self.post_message(self.Patched(task_id, attempt, found))
+        self.post_message(self.Patched(task_id, attempt, found, reviewed=True))
 
     @work(thread=True, exclusive=True, group="environments", exit_on_error=False)
     def read_environments(self) -> None:
@@ -221,7 +237,7 @@ class EngineScreen(PacedScreen[None]):
             self.bench.tasks.follow_up(task_id, prompt, attempt=attempt)
             if shown is not None and sent:
                 self._changed_review(task_id, attempt, shown, lambda review: review.with_sent(sent))
-            self.post_message(self.Done(task=task_id))
+            self.post_message(self.Done(task=task_id, sent=(task_id, tuple(sent))))
         except EngineError as error:
             self.post_message(self.Done(fault=error))
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from msgspec.structs import replace
 from textual import on, work
 from textual.message import Message
+from textual.worker import get_current_worker
 
 from engine.bench import Bench
 from engine.errors import EngineError, Unconfirmed
@@ -47,7 +48,7 @@ class HandOverScreen(ReviewScreen):
 
     @on(Unsure)
     def _unsure(self, event: Unsure) -> None:
-        self.ask(event.question, event.consequence, event.verb, event.again)
+        self.when_free(lambda: self.ask(event.question, event.consequence, event.verb, event.again, late=True))
 
     # Into the checkout
 
@@ -100,7 +101,8 @@ class HandOverScreen(ReviewScreen):
         except EngineError as error:
             self.post_message(self.Done(fault=error))
         else:
-            self.post_message(self.Planned(task, attempt, plan))
+            if not get_current_worker().is_cancelled:
+                self.post_message(self.Planned(task, attempt, plan))
 
     @on(Planned)
     def _planned(self, event: Planned) -> None:
@@ -115,7 +117,7 @@ class HandOverScreen(ReviewScreen):
                 self.tell("Opening the request …" if wanted.request else "Pushing …")
                 self.publish(event.task, event.attempt, wanted)
 
-        self.app.push_screen(Publish(event.plan, self._wanted.get(key)), written)
+        self.when_free(lambda: self.app.push_screen(Publish(event.plan, self._wanted.get(key)), written))
 
     @work(thread=True, group="do", exit_on_error=False)
     def publish(self, task: str, attempt: int, wanted: Wanted) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
+from engine.errors import EngineError
 from tui.live.feed import Feed
 from tui.panes.log_reader import LogReader
 from tui.present import pacing, timeline
 from tui.present.row import Row, row
 from tui.screens.frames import PacedScreen
 from tui.widgets.bar import Bar
+
+if TYPE_CHECKING:
+    from tui.app import Workbench
 
 
 class JobLog(PacedScreen[None]):
@@ -33,7 +37,6 @@ class JobLog(PacedScreen[None]):
 
     def on_mount(self) -> None:
         """Read what there is, then go on reading."""
-        self._feed.read_all()
         reader = self.query_one(LogReader)
         reader.show(self._feed)
         reader.log_view.focus()
@@ -41,7 +44,8 @@ class JobLog(PacedScreen[None]):
             Row(((f" {self._title}", "strong"),), (("esc ", "key"), ("back ", "muted")), "bar")
         )
         self._tick_phases()
-        self.set_interval(pacing.FAST, self._tick)
+        self._timer = self.set_interval(pacing.FAST, self._tick)
+        self._tick()
 
     def action_back(self) -> None:
         """Out of what is innermost, then out of here."""
@@ -49,7 +53,13 @@ class JobLog(PacedScreen[None]):
             self.dismiss()
 
     def _tick(self) -> None:
-        if self._feed.poll():
+        try:
+            grown = self._feed.poll()
+        except EngineError as error:
+            self._timer.stop()
+            cast("Workbench", self.app).tell(error.message, hint=error.hint, bad=True)
+            return
+        if grown:
             self.query_one(LogReader).log_view.take()
             self._tick_phases()
         elif any(phase.status == "running" for phase in self._feed.state.phases):

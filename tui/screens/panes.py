@@ -13,6 +13,7 @@ from textual.widget import Widget
 from engine.bench import Bench
 from engine.bench.environments import EnvironmentEntry
 from engine.tasks.model import TaskState
+from tui.live.feed import Feed
 from tui.panes.diff import DiffPane
 from tui.panes.log import LogPane
 from tui.panes.network import NetworkPane
@@ -108,6 +109,13 @@ class PanesScreen(LayoutScreen):
     def on_unmount(self) -> None:
         """The next bench begins where this one was left."""
         self.keep_place(self.current)
+
+    def show_feed(self, feed: Feed | None) -> None:
+        """Show a task in all panes but that of its diff; None is for no task."""
+        self.log_pane.show(feed)
+        self.query_one(NetworkPane).show(feed)
+        self.query_one(TimePane).show(feed)
+        self.fit_time()
 
     def tick_panes(self) -> None:
         """Carry what the panes show of the open task on to now."""

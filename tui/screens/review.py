@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from msgspec.structs import replace
 from textual import on
+from textual.widgets import Input
 
 from engine.errors import EngineError
 from engine.tasks.comments import Comment, DiffReview, as_prompt
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from engine.bench import Bench
     from tui.app import Workbench
     from tui.live.feed import Feed
+
+
+# Seconds between two looks whether a question may be asked.
+_FREE = 0.2
 
 
 class ReviewScreen(CareScreen):
@@ -68,11 +73,17 @@ class ReviewScreen(CareScreen):
     def _write(self, comment: Comment) -> None:
         from tui.screens.write import Writer
 
+        if self._shown is None:
+            return
+        # Of the diff it is about, whatever is open when it is written.
+        feed, changes = self._shown
+        task, attempt = feed.state.id, feed.attempt
+
         def written(body: str | None) -> None:
             self.diff_pane.diff_view.unselect()
             if body is not None and body.strip():
                 changed = replace(comment, body=body, sent=comment.sent and body == comment.body)
-                self._change(lambda review: review.put(changed))
+                self.change_review(task, attempt, changes, lambda review: review.put(changed))
 
         writer = Writer(f"Comment on {one_name(comment.place)}", comment.body, quoted=quoted_lines(comment))
         self.app.push_screen(writer, written)
@@ -226,7 +237,9 @@ class ReviewScreen(CareScreen):
                 self.draft = Draft()
                 self.start_task(draft)
 
-        first = usable.index(self.entry) if self.entry in usable else 0
+        # A draft is of the environment it was written for; the files may have been read again since.
+        meant = draft.entry if draft.prompt.strip() and draft.entry else self.entry
+        first = next((n for n, entry in enumerate(usable) if meant and entry.path == meant.path), 0)
         self.app.push_screen(NewTask(self.bench, usable, first, draft, self.earlier_prompts()), written)
 
     def earlier_prompts(self) -> list[str]:
@@ -235,15 +248,22 @@ class ReviewScreen(CareScreen):
         asked = (prompt for state in states for prompt in [*(t.prompt for t in state.turns[:0:-1]), state.prompt])
         return list(dict.fromkeys(clean(prompt) for prompt in asked))
 
-    def ask(self, question: str, consequence: str, verb: str, then: Any) -> None:
-        """Do something once the user has said yes."""
+    def when_free(self, then: Callable[[], object]) -> None:
+        """Do what opens a dialog by itself as soon as no other is open and nothing is typed."""
+        if self.app.screen is self and not isinstance(self.focused, Input):
+            then()
+        else:
+            self.set_timer(_FREE, lambda: self.when_free(then))
+
+    def ask(self, question: str, consequence: str, verb: str, then: Any, *, late: bool = False) -> None:
+        """Do something once the user has said yes; `late`: it is asked by itself, not at a key."""
         from tui.screens.confirm import Confirm
 
         def answered(yes: bool | None) -> None:
             if yes:
                 then()
 
-        self.app.push_screen(Confirm(question, consequence, verb), answered)
+        self.app.push_screen(Confirm(question, consequence, verb, late=late), answered)
 
     def undoable(self, back: Callable[[], object]) -> None:
         """Something was done that `back` takes back."""

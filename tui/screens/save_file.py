@@ -42,4 +42,4 @@ class SaveFile(Dialog[Path | None]):
     def _entered(self, event: Input.Submitted) -> None:
         event.stop()
         if event.value.strip():
-            self.dismiss(Path(event.value.strip()))
+            self.dismiss(Path(event.value.strip()).expanduser())

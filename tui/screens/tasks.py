@@ -116,7 +116,7 @@ class TasksScreen(HandOverScreen):
             self.undoable(lambda: self._remove(state, back=True))
             self.tell(f"Removed “{name}”", f"{actions.key_of('undo')} brings it back, for an hour")
             if self.state is not None and self.state.id == state.id:
-                self.log_pane.show(None)
+                self.show_feed(None)
                 self.diff_pane.show(None, None)
                 # Whatever is at the cursor then is opened.
                 self.wanted = ""
@@ -198,8 +198,12 @@ class TasksScreen(HandOverScreen):
 
     def _going(self, task_id: str) -> Callable[[], None]:
         def go() -> None:
+            state = self.board.states.get(task_id)
+            if state is None:
+                self.tell("This task was removed meanwhile.")
+                return
             self.tasks_pane.select(task_id)
-            self.open_task(task_id, self.board.states[task_id].chosen)
+            self.open_task(task_id, state.chosen)
             self.focus_pane("log")
 
         return go

@@ -14,6 +14,7 @@ from tests.unit.present.test_line_index import whole as all_of
 from tui.live.backlog import Backlog
 from tui.live.line_index import BLOCK, SHOWN, LineIndex
 from tui.live.matches import Matches
+from tui.present.needle import places
 
 # Some have the text, some have it twice, across colours, or beyond what is shown of a line.
 LINES = st.sampled_from([
@@ -58,6 +59,15 @@ def test_matches_are_the_lines_that_have_it(
     if index.count:
         number = data.draw(st.integers(0, index.count - 1))
         assert matches.before(index.place(number)) == sum(n < number for n in expected)
+
+
+@pytest.mark.parametrize("needle", ["über", "Über", "ÜBER"])
+def test_capital_and_small_letters_of_any_language_are_the_same(tmp_path: Path, needle: str) -> None:
+    (path := tmp_path / "output").write_text("Über uns\nüber euch\nuber\nGRÜSSE, ÜBER ALLES\n")
+    matches = Matches(path, needle)
+    whole(matches)
+    assert matches.count == 3
+    assert [bool(places(line, needle)) for line in path.read_text().splitlines()] == [True, True, False, True]
 
 
 def test_few_matches_far_apart_and_many(tmp_path: Path) -> None:

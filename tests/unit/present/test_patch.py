@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pygments.lexers import find_lexer_class_by_name, find_lexer_class_for_filename, get_all_lexers
 
+from tui.live import changes
 from tui.present import patch
 from tui.present.arrange import arrange
 from tui.present.diff import heading_row, title
@@ -143,3 +144,23 @@ def test_a_page_that_is_there_at_once_has_no_syntax_colours(found: patch.PatchIn
     plain, coloured = (DiffPage(arrange(found, split=False, hide_space=False), plain=plain) for plain in (True, False))
     assert [plain.spans(row) for row in rows] == [[(coloured.text(row), "")] for row in rows]
     assert any(role for row in rows for _, role in coloured.spans(row))
+
+
+@pytest.mark.parametrize(
+    ("needle", "lines"),
+    [
+        ("ähnlich", [b" \xc3\x84hnlich = 1"]),
+        ("ПРИВЕТ", ["+Привет".encode()]),
+        ("+", [b"+x = a + b"]),
+        ("--", [b"--- sql comment"]),
+        ("x =", [b"-x = 'x =x'", b"+x = a + b"]),
+        ("@@", []),
+    ],
+)
+def test_lines_are_found_by_their_text_without_the_sign(tmp_path: Path, needle: str, lines: list[bytes]) -> None:
+    text = "@@ -1,3 +1,3 @@\n Ähnlich = 1\n-x = 'x =x'\n--- sql comment\n+x = a + b\n+Привет\n"
+    (path := tmp_path / "a.patch").write_text(f"diff --git a/a b/a\n--- a/a\n+++ b/a\n{text}")
+    index = patch.index(path)
+    data = path.read_bytes()
+    rows = changes.search(index, needle)
+    assert [data[index.starts[row] : index.starts[row] + index.lengths[row]].rstrip(b"\n") for row in rows] == lines

@@ -51,6 +51,19 @@ def test_wrapping_keeps_to_the_width_and_loses_no_word(text: str, width: int) ->
     assert all(cell_len(line) <= width + 1 for line in lines)
 
 
+@pytest.mark.parametrize("indent", range(0, 20, 3))
+def test_an_indented_line_is_wrapped_where_there_is_hardly_room(indent: int) -> None:
+    wrapped = wrap(" " * indent + "raise NotImplementedError", 8)
+    assert all(cell_len(line) <= 8 for line in wrapped)
+    assert "".join("".join(wrapped).split()) == "raiseNotImplementedError"
+
+
+def test_a_long_word_is_wrapped_in_one_go() -> None:
+    wrapped = wrap("  - " + "漢" * 50_000, 80)
+    assert all(cell_len(line) <= 80 for line in wrapped)
+    assert "".join(wrapped).count("漢") == 50_000
+
+
 def test_wrapping() -> None:
     assert wrap("- one two three four", 12) == ("- one two", "  three four")
     assert wrap("a\n\nb", 20) == ("a", "", "b")

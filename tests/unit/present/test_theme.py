@@ -28,6 +28,7 @@ def test_shipped_themes_are_complete() -> None:
         ("extends = 'dark'\n[styles]\nok = 'sparkling #123'", "[styles] ok"),
         ("[styles]\nok = 1", "is not a string"),
         ("name = 'x'", "lacks"),
+        ("name = 'Solarized Light'\nextends = 'dark'", "is not made of letters"),
     ],
 )
 def test_a_bad_theme_says_what_is_wrong(text: str, said: str) -> None:
@@ -46,3 +47,13 @@ def test_a_theme_of_the_user_extends_another() -> None:
     assert problems == []
     assert themes["mine"].styles["ok"].bold
     assert themes["mine"].colours == themes["dark"].colours
+
+
+@pytest.mark.parametrize(
+    ("file", "name"), [("Solarized Light", "Solarized-Light"), ("größe", "gr-e"), ("1984", "1984")]
+)
+def test_a_theme_is_named_after_its_file(file: str, name: str) -> None:
+    (private_dir(config_dir() / "themes") / f"{file}.toml").write_text("extends = 'dark'\n")
+    themes, problems = theme.load_all()
+    assert problems == []
+    assert themes[name].title == file
