@@ -405,6 +405,16 @@ async def test_copy_and_export(app: App, bench: RecordedBench, task: recorded.Re
         await until(pilot, "is there already")
 
 
+async def test_a_long_line_is_copied_whole(app: App, task: recorded.Recording) -> None:
+    line = "x = '" + "ä" * 3000 + "'"
+    task.patch(f"diff --git a/a.py b/a.py\n--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-old\n+{line}\n")
+    async with app().run_test(size=WIDE, notifications=True) as pilot:
+        await until(pilot, "- old")
+        await pilot.press("5", "right_square_bracket", "y")
+        await until(pilot, "Copied")
+        assert pilot.app.clipboard.endswith(f"+{line}")
+
+
 async def test_a_damaged_review_does_not_hide_the_diff(app: App, task: recorded.Recording) -> None:
     (task.folder / "review").mkdir()
     (task.folder / "review" / "1.json").write_text("no")

@@ -18,6 +18,8 @@ from tui.present.text import has_hidden
 
 FILE, NOTE, HUNK, CONTEXT, ADDED, REMOVED, NO_NEWLINE, GAP, _OTHER = range(9)
 SHOWN = 4000
+# Of a line that leaves the workbench, so many bytes are read.
+WHOLE = 1 << 20
 """Bytes of a line that are shown."""
 
 _HUNK = re.compile(rb"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
@@ -97,17 +99,19 @@ class PatchIndex(Struct):
         except FileNotFoundError:
             return None
 
-    def read(self, first: int, last: int) -> list[bytes]:
-        """The lines of the rows from `first` up to `last`, each at most 4,000 bytes; empty for rows of our own."""
-        return self.read_rows(range(first, min(last, len(self.kinds))))
+    def read(self, first: int, last: int, longest: int = SHOWN) -> list[bytes]:
+        """The lines of the rows from `first` up to `last`, as `read_rows`."""
+        return self.read_rows(range(first, min(last, len(self.kinds))), longest)
 
-    def read_rows(self, rows: range | list[int]) -> list[bytes]:
-        """The lines of these rows, each at most 4,000 bytes; empty for rows of our own, and once the file is gone."""
+    def read_rows(self, rows: range | list[int], longest: int = SHOWN) -> list[bytes]:
+        """The lines of these rows, `longest` bytes of each at most; empty for our own, and once the file is gone."""
         try:
             with self.path.open("rb", buffering=0) as file:
                 descriptor = file.fileno()
                 return [
-                    os.pread(descriptor, min(self.lengths[row], SHOWN), self.starts[row]) if self.lengths[row] else b""
+                    os.pread(descriptor, min(self.lengths[row], longest), self.starts[row])
+                    if self.lengths[row]
+                    else b""
                     for row in rows
                 ]
         except FileNotFoundError:

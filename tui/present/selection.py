@@ -9,7 +9,7 @@ from msgspec import Struct
 from engine.tasks.comments import AROUND, Comment, Side, new_comment
 from tui.present.arrange import NONE
 from tui.present.diff_page import DiffPage
-from tui.present.patch import ADDED, CONTEXT, REMOVED
+from tui.present.patch import ADDED, CONTEXT, REMOVED, WHOLE
 
 
 class Selected(Struct, frozen=True):
@@ -64,7 +64,7 @@ def _line_at(page: DiffPage, number: int, old: bool) -> int | None:
 def raw_lines(page: DiffPage, rows: Sequence[int]) -> list[str]:
     """The lines at some rows as they stand in the patch, with the sign before each."""
     wanted = sorted({row for number in rows for row in page.sides(number) if row != NONE})
-    return [data.decode("utf-8", "replace") for data in page.patch.read_rows(wanted) if data]
+    return [data.decode("utf-8", "replace") for data in page.patch.read_rows(wanted, WHOLE) if data]
 
 
 def _text(data: bytes) -> str:

@@ -285,6 +285,8 @@ class Settings(Dialog[bool]):
     @on(Choices.Chosen)
     async def _chosen(self, event: Choices.Chosen) -> None:
         if event.bar.id == "settings-pages":
-            self._turn_to(next(page for page in settings.PAGES if page == event.part))
+            # What is being typed belongs to the page it was begun on.
+            if self._asking is None:
+                self._turn_to(next(page for page in settings.PAGES if page == event.part))
         else:
             await self.run_action(event.part)

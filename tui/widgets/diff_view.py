@@ -160,7 +160,7 @@ class DiffView(DiffLines):
             return raw_lines(self.shown, [self._visible.at(row)[0] for row in self.selected_rows])
         found, place = self.shown.patch, self._place() or 0
         first, last = found.hunk_range(place)
-        rows = found.read(first, last) if found.kinds[first] == patch.HUNK and place < last else []
+        rows = found.read(first, last, patch.WHOLE) if found.kinds[first] == patch.HUNK and place < last else []
         return [data.decode("utf-8", "replace") for data in rows]
 
     def covered(self, line: Row, over: str) -> Row:
