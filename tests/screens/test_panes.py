@@ -19,7 +19,7 @@ from engine.tasks import resources
 from engine.tasks.resources import Limits, ResourceFile, Sample
 from tests.screens import recorded
 from tests.screens.conftest import RecordedBench
-from tests.screens.test_bench import screen_of, text_of, until, until_gone
+from tests.screens.test_bench import answer, screen_of, text_of, until, until_gone
 from tui.app import Workbench
 from tui.live.preferences import Preferences
 from tui.panes.network import NetworkPane
@@ -399,6 +399,6 @@ async def test_rebuild_and_clear_up_ask_first(app: App, bench: RecordedBench, mo
         shown = await until(pilot, "Remove 1 item that nothing needs, 1.2 GB?")
         assert "snapshot fumehood/web:1: expired, 1.2 GB" in shown
         assert asked == [True, True]
-        await pilot.press("y")
+        await answer(pilot, "y", "Remove 1 item that nothing needs, 1.2 GB?")
         await until(pilot, "1.2 GB are free again")
         assert asked == [True, True, False]
