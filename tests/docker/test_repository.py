@@ -207,12 +207,12 @@ def test_every_kind_of_change_survives(bench: Bench, task: CliShell) -> None:
 
 def test_commits_of_the_agent_survive_and_setup_files_are_not_swept_in(bench: Bench, task: CliShell) -> None:
     bench.resume(task, bench.snapshot_sha)
-    task.must(f"cd {WORKSPACE}; echo x > x; git add -A; git commit -qm 'first <b>'; git checkout -q -b mine")
+    task.must(f"cd {WORKSPACE}; touch crlf.dos; echo x > x; git add -A; git commit -qm 'first <b>'; git checkout -qb mine")
     task.must(f"cd {WORKSPACE}; echo y > y; git add -A; git commit -qm second; echo z > z; git add -f will-stage.left")
     result = bench.result(task, bench.snapshot_sha)
     assert result is not None
     assert [subject for _, subject in result.commits] == ["first <b>", "second"]
-    # `git add -A` of the agent brings the file's line ends to what .gitattributes says, as git does for anyone.
+    # `git add -A` of the agent brings the line ends of a file it touched to what .gitattributes says, as for anyone.
     assert bench.files(result) == ["crlf.dos", "will-stage.left", "x", "y", "z"]
     assert applied_tree(bench, result, bench.snapshot_sha) == result.tree
     bundle = into.thin_bundle(bench.results.git_dir, bench.snapshot_sha, result.sha, bench.folder)

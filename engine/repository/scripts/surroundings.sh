@@ -37,7 +37,7 @@ fail() {
 git() {
     local status=0
     command git "$@" || status=$?
-    ((status <= 128)) || printf 'git was killed (exit code %s)\n' $status >>"$own/killed"
+    ((status <= 128 || status > 192)) || printf 'git was killed (exit code %s)\n' $status >>"$own/killed"
     return $status
 }
 
