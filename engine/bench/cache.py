@@ -35,16 +35,20 @@ class Cache:
         from engine.cache import snapshots
         from engine.cache.decision import Explanation as Decided
         from engine.containers.endpoint import connect
+        from engine.environment.trust import trusted
         from engine.repository.source import Source
         from engine.tasks.image import present
         from engine.tasks.inputs import Inputs
         from engine.tasks.secrets import secret_values
 
+        source = Source.of(environment)
+        if source.kind == "remote" and not trusted(environment):
+            return Decided("miss", "its file is not trusted yet, so the address it names is not asked", "")
         api = connect()
         image = present(api, environment)
         if image is None:
             return Decided("miss", f"image {environment.image.title} is not there yet", "")
-        inputs = Inputs(environment, Source.of(environment))
+        inputs = Inputs(environment, source)
         key = inputs.key(image, secret_values(environment))
         return snapshots.explain(api, environment, key, inputs.watched)
 

@@ -74,11 +74,16 @@ class Environments:
 
         Raises:
             RepositoryError: automatic setup is wanted and the repository cannot be read.
+            Untrusted: it is wanted, and the user has not agreed to the file that names a repository elsewhere.
         """
+        from engine.environment.trust import require
         from engine.repository.source import Source
         from engine.tasks.inputs import Inputs
 
-        return Inputs(environment, Source.of(environment)).effective
+        source = Source.of(environment)
+        if environment.setup.auto and source.kind == "remote":
+            require(environment)
+        return Inputs(environment, source).effective
 
     def review(self, environment: Environment) -> Review:
         """What the user agrees to by trusting the environment, and whether that was done (SPEC E7)."""

@@ -298,11 +298,16 @@ class Tasks:
 
         Raises:
             RepositoryError: the source cannot be read.
+            Untrusted: it is elsewhere, and the user has not agreed to the file that names it.
         """
+        from engine.environment.trust import require
         from engine.repository.mirror import Mirror
         from engine.repository.source import Source
 
-        mirror = Mirror(Source.of(environment))
+        source = Source.of(environment)
+        if source.kind == "remote":
+            require(environment)
+        mirror = Mirror(source)
         mirror.update()
         return mirror.names()
 

@@ -9,10 +9,10 @@ import re
 import shlex
 import tarfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, SupportsIndex
 
 from msgspec import Struct, field
 
@@ -125,10 +125,20 @@ done
 echo $left
 """
 _TICKS = 100
+_MOST_PRINTED = 16 << 20
 _END_SECONDS = 10.0
 _DYING_SECONDS = 3.0
 _KILLED = frozenset({"memory.events oom_kill", "memory.oom_control oom_kill"})
 _REFUSED_FORKS = frozenset({"pids.events max"})
+
+
+class _Printed(bytearray):
+    """What a script of ours prints. An agent may have put a program of its own in the place of one that it runs."""
+
+    def extend(self, data: Iterable[SupportsIndex]) -> None:
+        super().extend(data)
+        if len(self) > _MOST_PRINTED:
+            raise ContainerError(f"a step in the container printed more than {_MOST_PRINTED >> 20} MiB")
 
 
 class Container:
@@ -182,15 +192,15 @@ class Container:
         """Run a bash script of ours and keep its output in memory.
 
         Raises:
-            ContainerError: it did not end within `timeout` seconds, or the image has no bash.
+            ContainerError: it did not end within `timeout` seconds, printed more than 16 MiB, or the image has no bash.
             Cancelled: the work in the container was given up.
         """
-        out, err = bytearray(), bytearray()
+        out, err = _Printed(), _Printed()
         return self._bash({"out": out, "err": err}, script, arguments, stdin, timeout, out, err)
 
     def bash_to_file(self, path: Path, script: str, *arguments: str, timeout: float = 600.0) -> Output:
         """As `bash`, with standard output written to the file `path` as it comes."""
-        err = bytearray()
+        err = _Printed()
         with path.open("wb") as file:
             return self._bash({"out": _Writer(file), "err": err}, script, arguments, b"", timeout, b"", err)
 
@@ -362,7 +372,8 @@ class Boot:
         """As `Container.bash`; the script has no standard input."""
         assert not stdin
         mark = f"fumehood {os.urandom(8).hex()} "
-        out, err = bytearray(), bytearray()
+        out: bytearray = _Printed()
+        err: bytearray = _Printed()
         text = f"set -- {shlex.join(arguments)}\n(\n{script}\n) </dev/null\nprintf '\n%s%d\n' '{mark}' $?\n"
         text += f"{_IDLE}\0" if self._last else "\0"
         sign = b"\n" + mark.encode()

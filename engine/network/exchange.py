@@ -138,6 +138,8 @@ class Exchange:
         request = await self._read_request(parse_proxy_request)
         self._judge(request)
         self._server, proxy = await self._connect(request)
+        if request.method == "TRACE" and proxy is not None and proxy.fields:
+            raise forbidden("TRACE was refused: its answer can hold the credentials for the proxy of this host")
         if request.method != "CONNECT":
             await self._forward(request, self._server, proxy)
         else:

@@ -31,6 +31,9 @@ def refuse_secrets(result: Publishable, whole: Publication, tip: str) -> None:
     if whole.commits:
         texts["a commit's message"] = git.messages(result.git_dir, base, tip).decode("utf-8", "replace")
     found = {finding for name, said in texts.items() for finding in _in_text(name, said, patterns)}
+    if whole.commits:
+        stored = patterns.search(git.commits(result.git_dir, base, tip))
+        found.update(Finding("a commit", 0, f"secret {match.secret}", True) for match in stored)
     for old, new in git.changes(result.git_dir, base, tip):
         found.update(scan_diff(git.patch(result.git_dir, old, new), result.values))
         for path, content in git.binaries(result.git_dir, old, new):

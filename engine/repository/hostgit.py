@@ -69,6 +69,8 @@ _HINTS = (
 _CONNECTION = "fatal: Could not read from remote repository."
 # A line of git's own about a write that failed; what a remote says begins with "remote: ".
 _FULL = re.compile(rb"(?m)^(?!remote: ).*(No space left on device|Disk quota exceeded|Out of diskspace)$")
+# In one allocation; files beyond it git reads in pieces (core.bigFileThreshold).
+_MOST_MEMORY = "512m"
 # What of the caller's GIT_* variables still counts when a source is read: how to connect, which configuration.
 _KEPT = re.compile(r"GIT_(SSH|SSL|HTTP|PROXY|CURL|CONFIG)(_|$)")
 
@@ -127,10 +129,14 @@ def environment(*, user: bool) -> dict[str, str]:
         "GIT_LITERAL_PATHSPECS": "1",
         "GIT_NO_REPLACE_OBJECTS": "1",
         "GIT_LFS_SKIP_SMUDGE": "1",
+        # An object that is missing in a partial clone would be fetched by a program the repository names.
+        "GIT_NO_LAZY_FETCH": "1",
         "GIT_ALLOW_PROTOCOL": "https:http:ssh:file" if user else "",
     }
     if not user:
         kept |= {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1", "HOME": "/nonexistent"}
+        # A few bytes of an agent can stand for gigabytes: git ends rather than take them of this machine's memory.
+        kept["GIT_ALLOC_LIMIT"] = _MOST_MEMORY
         kept.pop("XDG_CONFIG_HOME", None)
     return kept
 

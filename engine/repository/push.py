@@ -129,6 +129,14 @@ def messages(git_dir: Path, base: str, tip: str) -> bytes:
     return hostgit.out(*arguments, git_dir=git_dir, failure="cannot read the commits")
 
 
+def commits(git_dir: Path, base: str, tip: str) -> bytes:
+    """The commits from `base` to `tip` as they are stored, with every header."""
+    listed = hostgit.out("rev-list", f"{base}..{tip}", git_dir=git_dir, failure="cannot read the commits")
+    if not listed:
+        return b""
+    return hostgit.out("cat-file", "--batch", git_dir=git_dir, stdin=listed, failure="cannot read the commits")
+
+
 def patch(git_dir: Path, old: str, new: str) -> bytes:
     """The patch between two commits."""
     return diff_bytes(git_dir, old, new)

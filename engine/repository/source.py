@@ -119,10 +119,24 @@ def _name(path: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", last).strip("-.")[:100] or "repository"
 
 
+def _refuse_embedded(path: Path) -> None:
+    """A bare repository among the files of another one is content: anybody may have written its configuration, which
+    names programs that git runs (SECURITY-CASES G01)."""
+    for folder in (path, *path.parents):
+        if os.path.lexists(folder / ".git"):
+            return
+        if os.path.lexists(folder / "HEAD") and any(os.path.lexists(folder / n) for n in ("objects", "commondir")):
+            if any(os.path.lexists(outer / ".git") for outer in folder.parents):
+                text = f"{folder} is a bare repository among the files of another one"
+                raise RepositoryError(text, "clone it to a folder of its own, and name that")
+            return
+
+
 def _local(path: Path, may_be_empty: bool) -> Source:
     path = Path(os.path.realpath(path))
     if not path.is_dir() or "\n" in str(path):
         raise RepositoryError(f"{path} is not a folder", "a repository url is relative to its environment file")
+    _refuse_embedded(path)
     questions = ("--is-bare-repository", "--is-inside-work-tree", "--absolute-git-dir", "--show-prefix")
     answer = hostgit.run("rev-parse", *questions, "HEAD", "--", cwd=path, user=True)
     lines = answer.out.decode("utf-8", "surrogateescape").split("\n")

@@ -1,14 +1,19 @@
-"""Processes are ended by the moment they were started; the container and what is older live on (SPEC A4)."""
+"""Processes are ended by the moment they were started; the container and what is older live on (SPEC A4).
+
+What our own steps print is bounded.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from engine.containers.container import Container, Limits, Spec, create
 from engine.containers.endpoint import connect
+from engine.errors import ContainerError
 from tests.docker.conftest import BASE_IMAGE
 
 pytestmark = pytest.mark.docker
@@ -70,3 +75,11 @@ def test_a_fork_bomb_is_ended(container: Container) -> None:
     finally:
         container.restart()
     assert len(container.bash("ls -d /proc/[0-9]*").out.split()) < 10
+
+
+def test_a_step_cannot_fill_this_machines_memory(container: Container, tmp_path: Path) -> None:
+    assert len(container.bash("head -c 9000000 /dev/zero").out) == 9_000_000
+    with pytest.raises(ContainerError, match="printed more than 16 MiB"):
+        container.bash("cat /dev/zero")
+    with pytest.raises(ContainerError, match="printed more than 16 MiB"):
+        container.bash_to_file(tmp_path / "out", "cat /dev/zero >&2")

@@ -207,7 +207,9 @@ def test_every_kind_of_change_survives(bench: Bench, task: CliShell) -> None:
 
 def test_commits_of_the_agent_survive_and_setup_files_are_not_swept_in(bench: Bench, task: CliShell) -> None:
     bench.resume(task, bench.snapshot_sha)
-    task.must(f"cd {WORKSPACE}; touch crlf.dos; echo x > x; git add -A; git commit -qm 'first <b>'; git checkout -qb mine")
+    task.must(
+        f"cd {WORKSPACE}; touch crlf.dos; echo x > x; git add -A; git commit -qm 'first <b>'; git checkout -qb mine"
+    )
     task.must(f"cd {WORKSPACE}; echo y > y; git add -A; git commit -qm second; echo z > z; git add -f will-stage.left")
     result = bench.result(task, bench.snapshot_sha)
     assert result is not None

@@ -106,6 +106,14 @@ async def test_tunnels_and_plain_requests_go_through_it(tmp_path: Path) -> None:
         assert SECRET not in repr(lab.records)
 
 
+async def test_what_it_is_given_cannot_be_read_back(tmp_path: Path) -> None:
+    async with corporate() as proxy, running_lab(tmp_path, make_policy("full"), proxies=through(proxy)) as lab:
+        answer = await lab.ask(b"TRACE http://allowed.test/ HTTP/1.1\r\nHost: allowed.test\r\nMax-Forwards: 0\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 403 ")
+        assert SECRET.encode() not in answer
+        assert proxy.asked == []
+
+
 async def test_inspection_works_through_it(tmp_path: Path) -> None:
     async with corporate() as proxy, running_tls_lab(tmp_path, proxies=through(proxy)) as tls:
         tls.lab.gateway.set_policy(make_policy("full", methods=["GET"], inspect=True))

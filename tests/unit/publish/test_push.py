@@ -334,7 +334,17 @@ def hidden_in_message(clone: Path) -> None:
     commit(clone, f"first\n\nwith {SECRET}")
 
 
-@pytest.mark.parametrize("work", [hidden_in_history, hidden_in_message])
+def hidden_in_header(clone: Path) -> None:
+    edit(clone)
+    git("add", "-A", cwd=clone)
+    tree, parent = git("write-tree", cwd=clone), git("rev-parse", "HEAD", cwd=clone)
+    who = "a <a@example.invalid> 1 +0000"
+    stored = f"tree {tree}\nparent {parent}\nauthor {who}\ncommitter {who}\nnote {SECRET}\n\nwork\n"
+    made = git("hash-object", "-t", "commit", "-w", "--stdin", cwd=clone, stdin=stored.encode())
+    git("update-ref", "HEAD", made, cwd=clone)
+
+
+@pytest.mark.parametrize("work", [hidden_in_history, hidden_in_message, hidden_in_header])
 def test_a_secret_that_only_a_commit_of_the_agent_holds(keeping: Made, work: object) -> None:
     keeping.task(work)  # type: ignore[arg-type]
     with pytest.raises(EngineError, match="secret TOK"):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import RepositoryError
+from engine.repository import diff
 from engine.repository.into import thin_bundle
 from engine.repository.mirror import Mirror
 from engine.repository.out import Results
@@ -199,3 +200,13 @@ def test_a_git_killed_while_a_result_is_taken_is_an_error_never_another_result(
         if int(fault.read_text()) > 0:
             break
     assert refused > 5
+
+
+def test_a_small_result_does_not_take_gigabytes_of_this_machine(case: Case, tmp_path: Path) -> None:
+    (case.agent / "notes.txt").write_bytes(b"\n" * 120_000_000)
+    sha = commit(case.agent, "many lines")
+    case.send(sha)
+    assert case.bundle.stat().st_size < 200_000
+    result = case.results.receive(case.bundle, task="t1", attempt=1, base=case.base)
+    with pytest.raises(RepositoryError, match="over limit"):
+        diff.write_patch(case.results.git_dir, case.base, result.sha, tmp_path / "diff.patch")

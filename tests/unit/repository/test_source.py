@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import RepositoryError
+from engine.repository.mirror import Mirror
 from engine.repository.source import Source
 from tests.unit.repository.repositories import git, make
 
@@ -106,3 +107,40 @@ def test_not_a_repository_and_no_commit(tmp_path: Path) -> None:
     with pytest.raises(RepositoryError, match="no commit yet") as caught:
         Source.from_url(".", tmp_path)
     assert "git commit" in caught.value.hint
+
+
+def embedded(folder: Path, ran: Path) -> Path:
+    """A bare repository as files of another one, whose configuration names a program to fetch what is missing with."""
+    bare = folder / "vendor" / "data.git"
+    for name in ("objects/info", "refs/heads"):
+        (bare / name).mkdir(parents=True)
+    (bare / "HEAD").write_text("ref: refs/heads/none\n")
+    (bare / "refs/heads/main").write_text("1" * 40 + "\n")
+    (bare / "config").write_text(
+        "[core]\n\trepositoryformatversion = 1\n\tbare = true\n[extensions]\n\tpartialClone = origin\n"
+        f'[remote "origin"]\n\turl = .\n\tpromisor = true\n\tuploadpack = "touch {ran}; false"\n'
+    )
+    return bare
+
+
+@pytest.mark.parametrize("name", ["vendor/data.git", "vendor/data.git/refs"])
+def test_a_bare_repository_among_the_files_of_another_is_refused(tmp_path: Path, name: str) -> None:
+    embedded(make(tmp_path / "app", files={"a": "a"}), tmp_path / "ran")
+    with pytest.raises(RepositoryError, match="among the files of another"):
+        Source.from_url(name, tmp_path / "app")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_nothing_that_a_repository_names_is_run_to_fetch_what_is_missing(tmp_path: Path) -> None:
+    bare = embedded(tmp_path, tmp_path / "ran")
+    with pytest.raises(RepositoryError):
+        Mirror(Source.from_url(str(bare), tmp_path)).update()
+    assert not (tmp_path / "ran").exists()
+
+
+def test_repositories_of_every_other_kind_are_sources(tmp_path: Path) -> None:
+    app = make(tmp_path / "app", files={"sub/a": "a"})
+    git("clone", "-q", "--bare", str(app), str(tmp_path / "bare.git"), cwd=tmp_path)
+    git("worktree", "add", "-q", str(tmp_path / "beside"), "-b", "other", cwd=app)
+    for name in ("app", "app/sub", "bare.git", "beside"):
+        assert Source.from_url(name, tmp_path).kind == "local"
