@@ -14,6 +14,7 @@ from engine.agents.base import Agent, Alive, Begun, Chunk, Ended, Exit, Finished
 from engine.agents.limits import Watch
 from engine.containers.container import Container
 from engine.containers.execution import StreamName
+from engine.containers.processes import end_since
 from engine.errors import Cancelled, EngineError
 from engine.tasks import events as ev
 from engine.tasks.recorder import Recorder, restamped
@@ -204,7 +205,7 @@ async def _cancelled(work: asyncio.Future[Ended], seconds: float | None = None) 
 
 def _end_processes(turn: _Turn, container: Container, started: float) -> None:
     try:
-        left = container.end_processes(started)
+        left = end_since(container, started)
     except EngineError as error:
         turn.notice(f"the agent's processes cannot be ended one by one: {error.message}")
         left = 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 import os
 import re
 import shlex
@@ -36,20 +35,6 @@ class Limits(Struct, frozen=True):
     cpus: float
     memory: int
     pids: int
-
-
-class Strain(Struct, frozen=True):
-    """What a container bears: how often it ran into its limits since it was started, and what runs in it.
-
-    Attributes:
-        memory: processes killed for want of memory.
-        forks: processes that could not be started for want of others' end.
-        running: processes beside its own, which came by an exec, or descend from one that did.
-    """
-
-    memory: int
-    forks: int
-    running: int
 
 
 class Mount(Struct, frozen=True):
@@ -86,50 +71,8 @@ _LOOP = f'while IFS= read -r -d "" script; do eval "$script"; done; {_IDLE}'
 _BOOT = ("env", "-u", "BASH_ENV", "bash", "-c", _LOOP)
 
 
-# Prints the counters of its own cgroup, of either version, and how many run that are neither itself nor of the
-# container's own session, which nothing that came by an exec can be in. Only builtins: there may be no process left to
-# have.
-_STRAIN = r"""
-running=0
-for file in /proc/[0-9]*/stat; do
-  { read -r -d '' stat < "$file"; } 2>/dev/null
-  [ -n "$stat" ] && [ "${stat%% *}" != $$ ] || continue
-  set -- ${stat##*) }
-  [[ $1 != [ZX] && $4 != 1 ]] && ((running++))
-done
-echo "running $running"
-cd /sys/fs/cgroup && for file in memory.events memory/memory.oom_control pids.events pids/pids.events; do
-  [ -r "$file" ] && while read -r name count; do printf '%s %s %s\n' "${file##*/}" "$name" "$count"; done < "$file"
-done
-"""
-# Both know processes by the time they started, which /proc tells in ticks: 100 a second on every architecture.
-_NOW = "read -r -d '' stat < /proc/$$/stat; set -- ${stat##*) }; echo ${20}"
-# $1: kills every process that started at this tick or later, but itself and the container's own session; again and
-# again, for they may fork. Prints how many are left.
-_END_SINCE = r"""
-since=$1
-for ((round = 0; round < 50; round++)); do
-  left=0
-  for file in /proc/[0-9]*/stat; do
-    pid=${file#/proc/} pid=${pid%/stat}
-    { read -r -d '' stat < "$file"; } 2>/dev/null
-    [ -n "$stat" ] && [ "$pid" != $$ ] || continue
-    set -- ${stat##*) }
-    [[ $1 != [ZX] && $4 != 1 && ${20} -ge $since ]] || continue
-    kill -KILL "$pid" 2>/dev/null
-    ((left++))
-  done
-  [ $left = 0 ] && break
-  ((round < 10)) || read -r -t 0.05 <> <(:) 2>/dev/null
-done
-echo $left
-"""
-_TICKS = 100
 _MOST_PRINTED = 16 << 20
-_END_SECONDS = 10.0
 _DYING_SECONDS = 3.0
-_KILLED = frozenset({"memory.events oom_kill", "memory.oom_control oom_kill"})
-_REFUSED_FORKS = frozenset({"pids.events max"})
 
 
 class _Printed(bytearray):
@@ -262,36 +205,6 @@ class Container:
         """
         with translated(f"renaming container {self.id[:12]}"):
             self.api.rename(self.id, name)
-
-    def strain(self) -> Strain:
-        """What it bears; zeros where the kernel does not tell."""
-        memory = forks = running = 0
-        for line in self.bash(_STRAIN).out.decode("ascii", "replace").splitlines():
-            name, _, count = line.rpartition(" ")
-            number = int(count) if re.fullmatch("[0-9]{1,18}", count) else 0
-            memory += number if name in _KILLED else 0
-            forks += number if name in _REFUSED_FORKS else 0
-            running += number if name == "running" else 0
-        return Strain(memory, forks, running)
-
-    def end_processes(self, since: float) -> int:
-        """Kill the processes that were started since a moment of `time.monotonic`; how many withstood it.
-
-        A moment earlier is included, for the clocks of host and container meet only as closely as an exec takes.
-
-        Raises:
-            ContainerError: no process can be started in the container, or it is gone.
-        """
-        now = self._number(_NOW)
-        age = time.monotonic() - since
-        return self._number(_END_SINCE, str(now - math.ceil(age * _TICKS)))
-
-    def _number(self, script: str, *arguments: str) -> int:
-        done = self.bash(script, *arguments, timeout=_END_SECONDS)
-        if not done.out.strip().isdigit():
-            told = done.err.decode("utf-8", "replace").strip()[-500:]
-            raise ContainerError(f"a step in container {self.id[:12]} failed: {told or 'it printed nothing'}")
-        return int(done.out)
 
     def restart(self) -> None:
         """End every process in it and start it again with its files as they are."""

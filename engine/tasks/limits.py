@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from engine.containers.container import Container, Strain
+from engine.containers.container import Container
+from engine.containers.processes import Strain, strain
 from engine.tasks.work import Work
 
 _UNITS = ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"))
@@ -13,7 +14,7 @@ def limits_hit(work: Work, container: Container) -> tuple[Strain, str]:
 
     An exit code does not tell: a program that the kernel kills ends like any killed one, and its parent as it likes.
     """
-    found, resources = container.strain(), work.environment.resources
+    found, resources = strain(container), work.environment.resources
     told = []
     if found.memory:
         killed = f"{found.memory} process{'es' * (found.memory != 1)} killed at the limit of {_size(resources.memory)}"
