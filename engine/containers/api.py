@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing, suppress
@@ -120,9 +121,9 @@ class Api:
         """PUT /containers/ID/archive: unpack a tar below `path`."""
         self._exchange("PUT", f"/containers/{container}/archive", {"path": path}, archive, "application/x-tar")
 
-    def get_archive(self, container: str, path: str) -> bytes:
-        """GET /containers/ID/archive: the file or folder at `path` as a tar."""
-        return self._exchange("GET", f"/containers/{container}/archive", {"path": path})
+    def get_archive(self, container: str, path: str, most: int) -> bytes:
+        """GET /containers/ID/archive: the file or folder at `path` as a tar of at most `most` bytes."""
+        return self._exchange("GET", f"/containers/{container}/archive", {"path": path}, most=most)
 
     # Processes in containers
 
@@ -215,11 +216,13 @@ class Api:
         query: Mapping[str, str],
         body: bytes | IO[bytes] | None = None,
         content_type: str = "application/json",
+        most: int = sys.maxsize,
     ) -> bytes:
         """One request and its whole answer.
 
         Raises:
-            Refused: the engine answered with an error; OSError: it cannot be reached or went away.
+            Refused: the engine answered with an error, or with more than `most` bytes.
+            OSError: it cannot be reached or went away.
         """
         with closing(self._connect()) as connection:
             head = {"Connection": "close"}
@@ -227,7 +230,7 @@ class Api:
                 head |= {"Content-Type": content_type, "Content-Length": str(_length(body))}
             self._send(connection, method, path, query, head, body)
             status, headers, already = _read_head(connection)
-            data = _read_body(connection, headers, already)
+            data = _read_body(connection, headers, already, most)
         if status >= 400:
             raise Refused(status, _message(data))
         return data
@@ -300,7 +303,7 @@ def _read_head(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
     return int(first.split()[1]), {name.lower(): value.strip() for name, _, value in pairs}, already
 
 
-def _read_body(connection: socket.socket, headers: Mapping[str, str], already: bytes) -> bytes:
+def _read_body(connection: socket.socket, headers: Mapping[str, str], already: bytes, most: int = sys.maxsize) -> bytes:
     """The whole body; the connection is closed after it, so its end is the end of the stream or its length."""
     length = int(headers.get("content-length", -1))
     parts, size = [already], len(already)
@@ -311,6 +314,8 @@ def _read_body(connection: socket.socket, headers: Mapping[str, str], already: b
             break
         parts.append(more)
         size += len(more)
+        if size > most:
+            raise Refused(413, f"it is larger than {most >> 20} MiB")
     data = b"".join(parts)
     if length > len(data):
         raise ConnectionError("the container engine hung up in the middle of an answer")

@@ -72,6 +72,7 @@ _BOOT = ("env", "-u", "BASH_ENV", "bash", "-c", _LOOP)
 
 
 _MOST_PRINTED = 16 << 20
+_MOST_READ = 64 << 20
 _DYING_SECONDS = 3.0
 
 
@@ -184,10 +185,14 @@ class Container:
             self.api.put_archive(self.id, "/", spool)
 
     def get(self, path: str) -> bytes:
-        """The content of one file; empty when it is not there. Works before the container is started."""
+        """The content of one file; empty when it is not there. Works before the container is started.
+
+        Raises:
+            ContainerError: it is larger than 64 MiB, or cannot be read.
+        """
         try:
             with translated(f"reading {path} of container {self.id[:12]}"):
-                data = self.api.get_archive(self.id, path)
+                data = self.api.get_archive(self.id, path, _MOST_READ)
         except ContainerError as error:
             if isinstance(error.__cause__, Refused) and error.__cause__.status == 404:
                 return b""

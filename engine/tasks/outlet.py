@@ -6,6 +6,7 @@ import asyncio
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -40,6 +41,8 @@ _FETCH = f"{HOME}/fetch.cjs"
 # What programs of a Debian-like system trust, and what `update-ca-certificates` adds to that whenever it makes it anew.
 _AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 _ADDED_AUTHORITY = "/usr/local/share/ca-certificates/fumehood.crt"
+# Of one way out; a large installation takes some thousand.
+MOST_RECORDS = 20_000
 _RELAY_SECONDS = 15.0
 _RESTARTS = 3
 _TICK_SECONDS = 0.2
@@ -79,15 +82,10 @@ def outlet(
     way_out = Outlet({**proxy_variables(_FETCH, node_options), **sight.variables, **way.variables}, budget=way.budget)
     folder = socket_dir(f"{work.id}-{phase}-{run}")
 
-    def record(request: RequestRecord) -> None:
-        if time.monotonic() - request.seconds >= way_out.counted_from:
-            cause = work.recorder.cause(run, request.seconds)
-            # Services run beside the agent: their requests are of their own phase.
-            work.recorder.emit(_event(request, work.recorder.phase_of(cause.command) or phase, run, cause))
-
+    records = _Records(work, phase, run, way_out)
     try:
         with (
-            _Serving(folder / relay.SOCKET_NAME, policy, record, sight, way) as serving,
+            _Serving(folder / relay.SOCKET_NAME, policy, records.add, sight, way) as serving,
             closing(Relays(work, container, interpreter, folder, run)) as relays,
         ):
             # A second time, if somebody took the first away.
@@ -96,7 +94,45 @@ def outlet(
             with _attended(work, serving, relays, phase, run):
                 yield way_out
     finally:
+        records.close()
         folder.rmdir()
+
+
+class _Records:
+    """The requests of one way out on their way to the journal: so many of them, the others counted.
+
+    What runs in a container can ask without end, and the journal is on this machine's disk.
+    """
+
+    def __init__(self, work: Work, phase: ev.Phase, run: int, way_out: Outlet) -> None:
+        self._work = work
+        self._phase: ev.Phase = phase
+        self._run = run
+        self._way_out = way_out
+        self._recorded = 0
+        self._unrecorded = Counter[str]()
+
+    def add(self, request: RequestRecord) -> None:
+        if time.monotonic() - request.seconds < self._way_out.counted_from:
+            return
+        if self._recorded == MOST_RECORDS:
+            if not self._unrecorded:
+                self._tell(f"the {self._phase} made {MOST_RECORDS:,} requests: further ones are only counted")
+            self._unrecorded[request.decision] += 1
+            return
+        self._recorded += 1
+        cause = self._work.recorder.cause(self._run, request.seconds)
+        # Services run beside the agent: their requests are of their own phase.
+        phase = self._work.recorder.phase_of(cause.command) or self._phase
+        self._work.recorder.emit(_event(request, phase, self._run, cause))
+
+    def close(self) -> None:
+        if self._unrecorded:
+            counts = ", ".join(f"{count:,} {decision}" for decision, count in sorted(self._unrecorded.items()))
+            self._tell(f"further requests of the {self._phase}, not listed: {counts}")
+
+    def _tell(self, text: str) -> None:
+        self._work.recorder.emit(ev.Notice(level="warning", text=text, run=self._run))
 
 
 class _Sight(Struct, frozen=True):

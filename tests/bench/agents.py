@@ -4,6 +4,7 @@
 
 first     seconds from the start of `fumehood exec` (a snapshot is there) to the agent's first request to its model;
           by hand: from `docker run` of the snapshot's image, through the checkout of the commit, to that request
+standby   the same while the environment is watched, as it is while the workbench is open: a container stands by
 command   seconds from one request to the next, with a command that does nothing between them
 
 The model is a scripted server that answers at once. By hand means: `codex exec` on the host with its environment in the
@@ -25,7 +26,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -121,6 +122,24 @@ class Bench:
         state = json.loads(run(argv, env=self.variables, cwd=ROOT))
         assert state["status"] == "ready", state
         return timed.times(began)
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Meanwhile a container stands by."""
+        argv = [*FUMEHOOD, "watch", "--env", str(self.project), "--json"]
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=self.variables, cwd=ROOT) as watch:
+            try:
+                assert watch.stdout is not None
+                while json.loads(watch.stdout.readline())["action"] != "standby":
+                    pass
+                time.sleep(0.2)
+                yield
+            finally:
+                watch.terminate()
+                watch.communicate()
+        deadline = time.monotonic() + 20
+        while run(["docker", "ps", "-q", "--filter", "name=fumehood-standby-agents"]) and time.monotonic() < deadline:
+            time.sleep(0.2)
 
     @property
     def image(self) -> str:
@@ -289,13 +308,32 @@ KINDS = {
 }
 
 
-def with_fumehood(bench: Bench, name: str) -> Times:
+def with_fumehood(bench: Bench, name: str, standby: bool = False) -> Times:
     """A run of fumehood with this agent."""
     kind = KINDS[name]
     with model(kind.tool, kind.line, **dict(kind.more)) as timed:
         url = timed.model.url.removesuffix("/v1") if name == "claude" else timed.model.url
         bench.environment(name, url, kind.options)
-        return bench.task(timed)
+        with bench.watched() if standby else nullcontext():
+            return bench.task(timed)
+
+
+def compare(bench: Bench, name: str, runs: int) -> None:
+    """Run an agent with fumehood and by hand in turn, and print the medians with their ratios."""
+    cached, standby, hand = [], [], []
+    for _ in range(runs):
+        cached.append(with_fumehood(bench, name))
+        hand.append(KINDS[name].by_hand(bench))
+        standby.append(with_fumehood(bench, name, standby=True))
+    theirs = {what: statistics.median(getattr(times, what) for times in hand) for what in ("first", "command")}
+    for shown, ours, what in (
+        ("first", cached, "first"),
+        ("standby", standby, "first"),
+        ("command", cached, "command"),
+    ):
+        mine = statistics.median(getattr(times, what) for times in ours)
+        told = f"{name:<8} {shown:<8} by hand {theirs[what] * 1000:6.0f} ms   fumehood {mine * 1000:6.0f} ms"
+        print(f"{told}   x {mine / theirs[what]:.2f}  (n={runs})", flush=True)
 
 
 def main() -> None:
@@ -313,14 +351,7 @@ def main() -> None:
         with_fumehood(bench, "loop")
         bench.image_id = bench.image
         for name in names:
-            ours, hand = [], []
-            for _ in range(chosen.runs):
-                ours.append(with_fumehood(bench, name))
-                hand.append(KINDS[name].by_hand(bench))
-            for what in ("first", "command"):
-                mine, theirs = (statistics.median(getattr(times, what) for times in all_of) for all_of in (ours, hand))
-                shown = f"{name:<8} {what:<8} by hand {theirs * 1000:6.0f} ms   fumehood {mine * 1000:6.0f} ms"
-                print(f"{shown}   x {mine / theirs:.2f}  (n={chosen.runs})", flush=True)
+            compare(bench, name, chosen.runs)
         run([*FUMEHOOD, "cache", "reset", "--env", str(bench.project)], env=bench.variables, cwd=ROOT)
 
 

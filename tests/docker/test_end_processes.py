@@ -104,3 +104,10 @@ def test_a_step_cannot_fill_this_machines_memory(container: Container, tmp_path:
         container.bash("cat /dev/zero")
     with pytest.raises(ContainerError, match="printed more than 16 MiB"):
         container.bash_to_file(tmp_path / "out", "cat /dev/zero >&2")
+
+
+def test_a_file_cannot_fill_this_machines_memory(container: Container) -> None:
+    container.bash("head -c 60000000 /dev/zero > /tmp/much; truncate -s 4G /tmp/more")
+    assert len(container.get("/tmp/much")) == 60_000_000
+    with pytest.raises(ContainerError, match="larger than 64 MiB"):
+        container.get("/tmp/more")

@@ -16,6 +16,9 @@ from pathlib import Path
 import pytest
 
 from engine.network.policy import make_policy
+from engine.tasks import outlet
+from engine.tasks.events import Notice
+from engine.tasks.journal import read_all
 from tests.docker.conftest import Lab, environment
 from tests.docker.outlets import agent_outlet, laboratory, requests, run
 from tests.docker.test_control import start, wait_for
@@ -151,6 +154,20 @@ def test_one_task_has_no_use_of_anothers_way_out(tmp_path: Path) -> None:
         for work, mine, other in ((work_a, only_a, only_b), (work_b, only_b, only_a)):
             made = [(request.host, request.decision) for request in requests(work)]
             assert made == [(other, "denied")] * 3 + [(mine, "failed")]
+
+
+def test_a_flood_of_requests_does_not_fill_the_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outlet, "MOST_RECORDS", 3)
+    ask = 'for n in 1 2 3 4 5; do curl -s -o /dev/null "http://refused-$n.invalid/"; done'
+    with laboratory(tmp_path) as (work, container):
+        with agent_outlet(work, container, make_policy("limited")) as variables:
+            run(container, ask, variables)
+        assert [request.host for request in requests(work)] == [f"refused-{n}.invalid" for n in (1, 2, 3)]
+        told = [event.text for event in read_all(work.folder) if isinstance(event, Notice)]
+    assert told == [
+        "the agent made 3 requests: further ones are only counted",
+        "further requests of the agent, not listed: 2 denied",
+    ]
 
 
 LISTEN = "while :; do cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null; ps axeww; sleep 0.05; done"
