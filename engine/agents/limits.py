@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -33,17 +34,26 @@ class Watch:
 
     Args:
         passed: says which limit that others watch was reached, in words; empty while none is.
+        over: set when a limit is reached.
 
     Attributes:
         reached: which limit was reached, in words; empty while none is.
         late: it was one of time.
     """
 
-    def __init__(self, section: Agent, started: float | None = None, *, passed: Callable[[], str] = lambda: "") -> None:
+    def __init__(
+        self,
+        section: Agent,
+        started: float | None = None,
+        *,
+        passed: Callable[[], str] = lambda: "",
+        over: threading.Event | None = None,
+    ) -> None:
         self.reached = ""
         self.late = False
         self._section = section
         self._passed = passed
+        self._over = over or threading.Event()
         self._started = self._last = time.monotonic() if started is None else started
         self._commands = 0
         self._open: dict[str, _Underway] = {}
@@ -83,6 +93,7 @@ class Watch:
     def _reach(self, what: str, *, late: bool = False) -> None:
         if not self.reached:
             self.reached, self.late = what, late
+            self._over.set()
 
     def _finished(self, command: _Underway, exit_code: int | None) -> None:
         command.printed.update(f"\0{exit_code}\0{command.command}".encode("utf-8", "replace"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
@@ -89,6 +90,7 @@ def _leave(work: Work, container: Container, run: int, role: str) -> None:
 
 def _turn(work: Work, turn: Turn, container: Container, agent: Agent, run: int) -> Ended:
     """Start the services, let the agent work beside them, both within the agent's network policy (SPEC T2)."""
+    over = threading.Event()
     with ExitStack() as beside:
         route = agent.route(agent_settings(work.environment))
         network: AbstractContextManager[Outlet | None] = _agent_network(work, container, route, run)
@@ -98,21 +100,27 @@ def _turn(work: Work, turn: Turn, container: Container, agent: Agent, run: int) 
             with phase(work.recorder, "start", run):
                 # They live on beside the agent: nothing is open to them that is not open to it.
                 way_out = beside.enter_context(network)
-                beside.enter_context(services(work, container, _variables(way_out), run))
+                beside.enter_context(services(work, container, _variables(way_out), run, over))
             network = nullcontext(way_out)
         else:
             skipped(work.recorder, "start", "no start script", run)
         with phase(work.recorder, "agent", run), network as way_out:
-            ended, restart = _agent(work, turn, container, agent, way_out, run)
+            ended, restart = _agent(work, turn, container, agent, way_out, run, over)
     if restart:
         container.restart()
     return ended
 
 
 def _agent(
-    work: Work, turn: Turn, container: Container, agent: Agent, way_out: Outlet | None, run: int
+    work: Work,
+    turn: Turn,
+    container: Container,
+    agent: Agent,
+    way_out: Outlet | None,
+    run: int,
+    over: threading.Event,
 ) -> tuple[Ended, bool]:
-    """Let the agent work; its end is journalled once, whatever happens.
+    """Let the agent work; its end is journalled once, whatever happens. `over` is set when a limit ends it.
 
     Returns how it ended, and whether something is left running that has to be ended.
     """
@@ -135,7 +143,7 @@ def _agent(
     ended = Ended("failed", reason="the container went away")
     try:
         with watched(work, container) as disk:
-            watch = Watch(work.environment.agent, passed=lambda: _passed(disk, way_out))
+            watch = Watch(work.environment.agent, passed=lambda: _passed(disk, way_out), over=over)
             stop = work.stop.event
             ended = drive(agent, job, work.recorder, run=run, watch=watch, container=container, stop=stop)
         try:

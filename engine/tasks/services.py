@@ -20,11 +20,14 @@ _OUTPUT_SECONDS = 2.0
 # How long services have to answer again after something of theirs has ended.
 _AGAIN_SECONDS = 10.0
 _SAID_BYTES = 16 << 10
+_KILLED = 137
 _LINES_TOLD = 10
 
 
 @contextmanager
-def services(work: Work, container: Container, variables: Mapping[str, str], run: int) -> Iterator[None]:
+def services(
+    work: Work, container: Container, variables: Mapping[str, str], run: int, over: threading.Event
+) -> Iterator[None]:
     """Run the start script, in a login shell in the work directory; the block begins when the services are ready.
 
     The script may exit or go on: its output, and that of what it leaves running, is recorded until the block ends. The
@@ -32,12 +35,13 @@ def services(work: Work, container: Container, variables: Mapping[str, str], run
 
     Args:
         variables: for the script and for `ready`, beside those of the container.
+        over: set when the processes in the container are about to be ended: services may be among them.
 
     Raises:
         PhaseFailed: the script exited with another code than 0, or `ready` did not succeed in time (SPEC T3).
         Cancelled: the task was told to end.
     """
-    script = _StartScript(work, container, variables, run)
+    script = _StartScript(work, container, variables, run, over)
     try:
         script.await_ready()
         yield
@@ -48,8 +52,11 @@ def services(work: Work, container: Container, variables: Mapping[str, str], run
 class _StartScript:
     """One run of the start script; a thread of its own records it."""
 
-    def __init__(self, work: Work, container: Container, variables: Mapping[str, str], run: int) -> None:
+    def __init__(
+        self, work: Work, container: Container, variables: Mapping[str, str], run: int, over: threading.Event
+    ) -> None:
         self._work, self._container, self._variables, self._run = work, container, variables, run
+        self._over = over
         self._settings = work.environment.start
         self._name = work.recorder.command_started("start script", cwd=work.workdir, phase="start", run=run)
         # Named after the command: another run of the script in the same container has another.
@@ -129,7 +136,7 @@ class _StartScript:
             self._fault = error
         if code is not None:
             self._code = code
-        killed = self._code is None and self._ended_by_us
+        killed = self._code in (None, _KILLED) and self._ended_by_us
         recorder.command_finished(self._name, self._code, "killed" if killed else None)
         self._recorded.set()
         self._settled.wait()
@@ -140,7 +147,7 @@ class _StartScript:
 
     @property
     def _ended_by_us(self) -> bool:
-        return self._ending.is_set() or self._work.stop.event.is_set()
+        return any(event.is_set() for event in (self._ending, self._over, self._work.stop.event))
 
     def _lost(self) -> str:
         """What is lost now that the script's output has ended; empty when nothing is.
