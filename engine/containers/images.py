@@ -44,9 +44,14 @@ def find(api: Api, name: str) -> str | None:
 
 
 def comment(api: Api, image: str) -> str:
-    """What was noted when an image was made; images made on top of it do not have it."""
-    with translated(f"reading image {image[:19]}"):
-        return str(api.image(image).get("Comment") or "")
+    """What was noted when an image was made; images made on top of it do not have it, nor has one that is gone."""
+    try:
+        with translated(f"reading image {image[:19]}"):
+            return str(api.image(image).get("Comment") or "")
+    except ContainerError as error:
+        if isinstance(error.__cause__, Refused) and error.__cause__.status == 404:
+            return ""
+        raise
 
 
 def foreign(api: Api, image: str) -> str:

@@ -14,6 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.cache import snapshots
+from engine.containers import images
+from engine.containers.endpoint import connect
 from tests.docker.conftest import BASE_IMAGE, Lab, environment
 
 pytestmark = pytest.mark.docker
@@ -212,3 +215,10 @@ def test_images_in_which_nothing_runs_are_named(lab: Lab, architecture: str, sai
         assert "has no git" not in told
     finally:
         subprocess.run(["docker", "rmi", "-f", name], check=True, capture_output=True)
+
+
+def test_a_snapshot_removed_while_they_are_listed_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that lost its name is looked at once more: the cleaning of another task may have been faster."""
+    gone = images.Image(f"sha256:{0:064}", (), 1, 0.0, {"fumehood": "1"})
+    monkeypatch.setattr(images, "labelled", lambda *_: [gone])
+    assert snapshots.of_environment(connect(), "any") == []
