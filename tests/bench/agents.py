@@ -119,7 +119,7 @@ class Bench:
         """The whole thing with fumehood."""
         began = time.time()
         argv = [*FUMEHOOD, "exec", "--env", str(self.project), "--wait", "--json", "go"]
-        state = json.loads(run(argv, env=self.variables, cwd=ROOT))
+        state = json.loads(run(argv, env=self.variables, cwd=ROOT, stderr=subprocess.DEVNULL))
         assert state["status"] == "ready", state
         return timed.times(began)
 
@@ -127,7 +127,8 @@ class Bench:
     def watched(self) -> Iterator[None]:
         """Meanwhile a container stands by."""
         argv = [*FUMEHOOD, "watch", "--env", str(self.project), "--json"]
-        with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=self.variables, cwd=ROOT) as watch:
+        quiet = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+        with subprocess.Popen(argv, env=self.variables, cwd=ROOT, **quiet) as watch:
             try:
                 assert watch.stdout is not None
                 while json.loads(watch.stdout.readline())["action"] != "standby":
