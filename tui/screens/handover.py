@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 from textual import on, work
@@ -13,8 +14,10 @@ from engine.bench import Bench
 from engine.errors import EngineError, Unconfirmed
 from engine.publish.wish import Publication
 from tui.present import words
-from tui.screens.publish import Wanted
 from tui.screens.review import ReviewScreen
+
+if TYPE_CHECKING:
+    from tui.screens.publish import Wanted
 
 _LISTED = 3
 _QUESTIONS = {
