@@ -20,10 +20,11 @@ from engine.repository import hostgit
 from engine.repository.into import LEFTOVERS, script
 from engine.repository.mirror import Mirror, create_bare
 from engine.repository.shell import FileShell
-from engine.state import locked, private_dir, state_dir, write_atomic
+from engine.state import Lock, locked, private_dir, state_dir, write_atomic
 
 _NOTHING_CHANGED, _REFUSED = 40, 41
 _HEADER_LIMIT = 64 * 1024
+_INCOMING = "objects/incoming-*"
 _AGENT = {
     f"GIT_{role}_{what}": value
     for role in ("AUTHOR", "COMMITTER")
@@ -69,6 +70,27 @@ def collect(
     return [line.removeprefix("notice: ") for line in lines if line.startswith("notice: ")]
 
 
+def sweep() -> None:
+    """Remove what was on its way into a repository of results when whoever took it in was killed."""
+    for git_dir in (state_dir() / "results").glob("*.git"):
+        lock = Lock(_lock_path(git_dir))
+        if any(git_dir.glob(_INCOMING)) and lock.try_acquire():
+            try:
+                _clear(git_dir)
+            finally:
+                lock.release()
+
+
+def _clear(git_dir: Path) -> None:
+    for left in git_dir.glob(_INCOMING):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def _lock_path(git_dir: Path) -> Path:
+    """What is held by whoever takes a result in."""
+    return state_dir() / "locks" / f"results-{git_dir.stem}.lock"
+
+
 class Results:
     """The results of all tasks of one source, in a bare repository of the host that borrows the mirror's objects.
 
@@ -91,11 +113,9 @@ class Results:
         name = f"refs/tasks/{task}"
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", task):
             raise RepositoryError(f"{task!r} cannot be the id of a task")
-        with locked(state_dir() / "locks" / f"results-{self.mirror.slug}.lock"):
+        with locked(_lock_path(self.git_dir)):
             self._prepare(base)
-            for left in self.git_dir.glob("objects/incoming-*"):
-                # Of one that was killed: nobody else is in here.
-                shutil.rmtree(left)
+            _clear(self.git_dir)
             incoming = Path(tempfile.mkdtemp(prefix="incoming-", dir=self.git_dir / "objects"))
             try:
                 refs = self._unpack(bundle, incoming)

@@ -104,6 +104,7 @@ def settle(api: Api, folder: Path, state: TaskState | None = None) -> list[int]:
     """
     from engine.cache.snapshots import KEPT
     from engine.containers.container import Container, of_task, role_of
+    from engine.repository.out import sweep
     from engine.tasks import kept
 
     found = of_task(api, folder.name)
@@ -122,6 +123,7 @@ def settle(api: Api, folder: Path, state: TaskState | None = None) -> list[int]:
     for left in folder.rglob("*.bundle"):
         # On its way in or out when its supervisor was killed.
         left.unlink(missing_ok=True)
+    sweep()
     return runs
 
 

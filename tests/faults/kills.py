@@ -86,14 +86,15 @@ def trial(ground: Ground, chance: random.Random) -> Kill:
                 target = chance.choice(sorted(targets)) if targets else ""
                 if target:
                     targets[target]()
-                if target == "supervisor":
-                    _kill_again(made, chance)
+                collected = target == "supervisor" and _kill_again(made, chance)
             finally:
                 made.close()
                 if watching:
                     watching.terminate()
                     watching.wait()
-        verdict = judge(ground, made.task, _ENDS.get(target, ("ready",)), spared=target != "container")
+        verdict = judge(
+            ground, made.task, _ENDS.get(target, ("ready",)), spared=target != "container", collected=collected
+        )
         if target or not verdict.good:
             return Kill(target or "nothing", phase, verdict)
 
@@ -128,14 +129,16 @@ def _remove(variables: dict[str, str], container: str) -> None:
     subprocess.run(["docker", "rm", "-f", container], env=variables, capture_output=True)
 
 
-def _kill_again(made: Trial, chance: random.Random) -> None:
-    """Let the files be brought out, if there are any, and kill who does it."""
+def _kill_again(made: Trial, chance: random.Random) -> bool:
+    """Let the files be brought out, if there are any, and kill who does it, unless that is done by then."""
     lab = made.ground.lab
     until(lambda: not traces.supervisor(lab, made.task), 10)
-    if lab.run("collect", made.task).returncode == 0:
-        time.sleep(chance.uniform(0, 0.6))
-        if collector := traces.supervisor(lab, made.task):
-            _kill(collector)
+    if lab.run("collect", made.task).returncode:
+        return False
+    time.sleep(chance.uniform(0, 0.6))
+    if collector := traces.supervisor(lab, made.task):
+        _kill(collector)
+    return True
 
 
 def _phase(made: Trial) -> str:

@@ -352,11 +352,20 @@ def _once(ground: Ground, place: Place, fault: Fault, chance: random.Random) -> 
     return Cell(place.phase, fault.name, hit, replace(verdict, state=verdict.state or wrong))
 
 
-def judge(ground: Ground, task: str, ends: tuple[str, ...], seconds: float = _SOON, *, spared: bool = True) -> Verdict:
+def judge(
+    ground: Ground,
+    task: str,
+    ends: tuple[str, ...],
+    seconds: float = _SOON,
+    *,
+    spared: bool = True,
+    collected: bool = False,
+) -> Verdict:
     """Do what a user does next, and look at what is there then.
 
     Args:
         spared: the container with the agent's files has to be there still; else a follow-up has to go on without.
+        collected: somebody asked for the files of an agent that did not end.
     """
     lab = ground.lab
     # Most tasks end by themselves; for those that cannot, somebody has to look.
@@ -371,7 +380,7 @@ def judge(ground: Ground, task: str, ends: tuple[str, ...], seconds: float = _SO
         lost = lost or f"it has no end: {status}"
     wrong = ""
     if status == "ready":
-        wrong = _not_done(lab, task, events)
+        wrong = _not_brought_out(lab, task, events) if collected else _not_done(lab, task, events)
     elif not lost:
         lost = _out_of_reach(lab, task, events, spared)
     if not (lost or wrong) and status not in ends:
@@ -394,6 +403,15 @@ def _not_done(lab: Lab, task: str, events: list[dict[str, Any]]) -> str:
         return f"done with exit codes {codes}"
     diff = lab.run("diff", task).stdout
     return "" if "+half\n+whole\n" in diff else f"done with the diff {diff[:200]!r}"
+
+
+def _not_brought_out(lab: Lab, task: str, events: list[dict[str, Any]]) -> str:
+    """Why a task whose files were asked for, and are said to be there, does not have them."""
+    agents = {e["id"] for e in events if e["type"] == "command.started" and e["phase"] == "agent"}
+    printed = any(e["type"] == "command.output" and e["id"] in agents for e in events)
+    diff = lab.run("diff", task).stdout
+    # Its agent may have been about to begin.
+    return "" if "+half" in diff or not (diff or printed) else f"brought out is {diff[:200]!r}"
 
 
 def _out_of_reach(lab: Lab, task: str, events: list[dict[str, Any]], spared: bool) -> str:

@@ -12,8 +12,9 @@ from engine.errors import RepositoryError
 from engine.repository import diff
 from engine.repository.into import thin_bundle
 from engine.repository.mirror import Mirror
-from engine.repository.out import Results
+from engine.repository.out import Results, sweep
 from engine.repository.source import Source
+from engine.state import locked, state_dir
 from tests.unit.repository.repositories import commit, git, make
 
 
@@ -210,3 +211,13 @@ def test_a_small_result_does_not_take_gigabytes_of_this_machine(case: Case, tmp_
     result = case.results.receive(case.bundle, task="t1", attempt=1, base=case.base)
     with pytest.raises(RepositoryError, match="over limit"):
         diff.write_patch(case.results.git_dir, case.base, result.sha, tmp_path / "diff.patch")
+
+
+def test_what_a_killed_one_left_is_removed_unless_somebody_is_at_work(case: Case) -> None:
+    left = case.results.git_dir / "objects/incoming-left"
+    (left / "pack").mkdir(parents=True)
+    with locked(state_dir() / "locks" / f"results-{case.results.mirror.slug}.lock"):
+        sweep()
+        assert left.exists()
+    sweep()
+    assert not left.exists()
